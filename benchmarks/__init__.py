@@ -1,0 +1,1 @@
+"""recipe -> fit -> predict -> result -> table, and the command line."""

@@ -1,0 +1,1 @@
+"""Facts of the cluster job that a run is part of, and (later) the same command lines as jobs."""

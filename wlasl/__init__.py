@@ -1,0 +1,1 @@
+"""What clips exist, and how a clip becomes an array."""
