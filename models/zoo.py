@@ -56,7 +56,7 @@ class System:
         paper: authors, year and arXiv number or DOI.
         licence: of the network's origin and of its official weights.
         input: what the network expects.
-        builders: per engine, "module:function"; the function takes (classes, **options) and returns the network.
+        builders: per engine, "module:function"; it takes (classes, **options) and returns the network.
         options: the row's own arguments to the builder, such as the variant's name.
         parameters: trainable parameters with 100 classes.
         gmacs: multiply-adds in 10^9 of one forward pass of one view at `input`'s shape.
@@ -96,7 +96,7 @@ def build(name: str, engine: EngineName, classes: int, **options: Any) -> Any:  
         options: what a recipe sets: `dropout`, `drop_path`, `frames`, `size`.
 
     Raises:
-        BenchError: no such row, no such engine for it, its package is not installed, or an input that it cannot take.
+        BenchError: no such row, no such engine for it, its package is missing, or an input it cannot take.
     """
     row = system(name)
     module, _, function = lookup("engine of this model", engine, row.builders).partition(":")

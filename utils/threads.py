@@ -16,5 +16,5 @@ def allotted_cores() -> int:
 
 
 def be_polite() -> None:
-    """Let idle OpenMP threads sleep; on a shared machine spinning ones cost most of the speed (call before torch)."""
+    """Let idle OpenMP threads sleep: spinning ones cost most of a shared machine (call before torch)."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -70,6 +70,6 @@ class Subset:
 
 
 def fingerprint(clips: Iterable[Clip], revision: str = "") -> str:
-    """Return 16 hexadecimal digits that name exactly these clips with these labels and parts, in any order."""
+    """Return 16 hexadecimal digits that name these clips, labels and parts, whatever their order."""
     rows = sorted([clip.id, clip.label, clip.part] for clip in clips)
     return hashlib.sha256(canonical([revision, rows])).hexdigest()[:16]
