@@ -1,0 +1,59 @@
+# make demo and make test set everything up by themselves; nothing is installed outside .venv.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := benchmarks models slurm utils wlasl wlasl_bench.py
+# Worker processes of the tests: one per core, at most 4, as each may import both frameworks (2 GB).
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
+DEMO_FLAGS ?=
+DEMO_RESULTS := runs/demo-results
+
+.PHONY: help demo test lint format resolve clean
+
+help: ## say what can be made
+	@echo 'make <target>; PYTHON=/path/to/python3.11 chooses the Python (3.10, 3.11 or 3.12). Targets:'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+
+demo: $(VENV)/.made-for-demo ## install PyTorch and the benchmark, train on the built-in sample, show the table (under 15 minutes)
+	@echo 'make demo: training MoViNet-A3 on the built-in sample takes up to 10 minutes on 2 cores.'
+	$(BIN)/bench run --model movinet-a3 --split sample --results $(DEMO_RESULTS) $(DEMO_FLAGS)
+	$(BIN)/bench table --results $(DEMO_RESULTS)
+
+test: $(VENV)/.made-for-test lint ## install everything, check the style, the types and the tables, run the tests (under 25 minutes)
+	@echo 'make test: the tests take about 10 minutes on 2 cores.'
+	@$(BIN)/bench table --check
+	@OMP_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest -n $(JOBS) --cov --cov-fail-under=90 $(PYTEST_FLAGS)
+
+lint: $(VENV)/.made-for-test ## ruff and mypy --strict
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy --strict $(CODE)
+
+format: $(VENV)/.made-for-test ## let ruff format the code and mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+resolve: $(VENV)/.made-for-test ## show what pip would install for each extra alone and for all together (minutes, network)
+	@$(BIN)/python .ci/resolve.py
+
+clean: ## remove .venv and the tools' caches; data/, runs/ and results/ stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@.ci/make-venv $(VENV) $(PYTHON)
+
+$(VENV)/.made-for-demo: pyproject.toml | $(BIN)/python
+	@echo 'make demo: installing PyTorch and the benchmark into $(VENV): 1 to 5 minutes, 1.2 GB (with CUDA 6 GB).'
+	@$(BIN)/python -m pip install --quiet --editable '.[torch]'
+	@touch $@
+
+$(VENV)/.made-for-test: pyproject.toml | $(BIN)/python
+	@echo 'make test: installing PyTorch, TensorFlow and the tools into $(VENV): 2 to 10 minutes, 4 GB (with CUDA 9 GB).'
+	@$(BIN)/python -m pip install --quiet --editable '.[torch,tensorflow,dev]'
+	@touch $@
