@@ -17,7 +17,7 @@ DEMO_RESULTS := runs/demo-results
 
 help: ## say what can be made
 	@echo 'make <target>; PYTHON=/path/to/python3.11 chooses the Python (3.10, 3.11 or 3.12). Targets:'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.made-for-demo ## install PyTorch and the benchmark, train on the built-in sample, show the table (under 15 minutes)
 	@echo 'make demo: training MoViNet-A3 on the built-in sample takes up to 10 minutes on 2 cores.'

@@ -1,1 +1,1 @@
-"""Facts of the cluster job that a run is part of, and (later) the same command lines as jobs."""
+"""What a run can know of the Slurm job that it is part of; it submits nothing."""
