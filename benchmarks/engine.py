@@ -1,0 +1,134 @@
+"""The contract between a recipe and a framework: what an engine is given, and what it gives back.
+
+`fit` has no place for the test part: the checkpoint is chosen on val, and what trains cannot see test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.recipe import Recipe
+from models.zoo import Input
+from wlasl.clips import Clip
+from wlasl.loader import Batch
+
+Scores = NDArray[np.float32]
+"""Float32 [clips, classes]: the logarithm of the mean over views of the softmax probabilities."""
+
+
+class Batches(Protocol):
+    """One part of a subset as batches (`wlasl.loader.ClipLoader` is one)."""
+
+    clips: tuple[Clip, ...]
+    labels: NDArray[np.int64]
+
+    def steps(self) -> int:
+        """Return the number of batches in an epoch."""
+        ...
+
+    def epoch(self, epoch: int, *, start: int = 0, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+        """Yield the batches of one epoch from step `start`, this rank's share of each."""
+        ...
+
+
+class Progress(Protocol):
+    """Hears how training goes; the command line shows it as a bar."""
+
+    def begin(self, task: str, total: int, done: int = 0) -> None:
+        """A task of `total` steps begins, `done` of them already behind it."""
+        ...
+
+    def advance(self, note: str = "") -> None:
+        """One step is done."""
+        ...
+
+    def end(self, note: str = "") -> None:
+        """The task is done; `note` is its result in a few words."""
+        ...
+
+
+class Silent:
+    """A Progress that shows nothing."""
+
+    def begin(self, task: str, total: int, done: int = 0) -> None:
+        """Ignore the beginning of a task."""
+
+    def advance(self, note: str = "") -> None:
+        """Ignore a step."""
+
+    def end(self, note: str = "") -> None:
+        """Ignore the end of a task."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What an engine needs besides the recipe: nothing of it changes the scores.
+
+    Attributes:
+        classes: glosses that the head tells apart.
+        input: the row's mean, std and channel order.
+        folder: where checkpoints of this run lie, `runs/<id>`.
+        weights: file of initial weights; None for random ones.
+        device: auto, cpu or cuda.
+        devices: processes, each with a device of its own.
+        checkpoint_seconds: an epoch that takes longer is checkpointed within it as often as this.
+        progress: hears how it goes.
+    """
+
+    classes: int
+    input: Input
+    folder: Path
+    weights: Path | None = None
+    device: str = "auto"
+    devices: int = 1
+    checkpoint_seconds: float = 60.0
+    progress: Progress = field(default_factory=Silent)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What `fit` did.
+
+    Attributes:
+        history: per epoch: epoch, train_loss, val_loss, val_top1, lr, seconds.
+        chosen_epoch: the epoch whose weights were kept, 0-based; -1 for the initial ones.
+        selection: the rule that chose it.
+        steps: optimiser steps taken in all.
+        resumed: how many times the run was picked up from a checkpoint.
+    """
+
+    history: list[dict[str, float]]
+    chosen_epoch: int
+    selection: str
+    steps: int
+    resumed: int
+
+
+class Engine(Protocol):
+    """A framework that carries out a recipe."""
+
+    @property
+    def main(self) -> bool:
+        """Say whether this process is the one that writes records and prints."""
+        ...
+
+    def fit(self, train: Batches, val: Batches) -> Fitted:
+        """Train on train, choose on val, and leave the network with the chosen weights."""
+        ...
+
+    def predict(self, part: Batches) -> Scores:
+        """Return the scores of every clip of a part, in the order of `part.clips`."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the record says of where it ran: device, versions, parameters, peak memory."""
+        ...
+
+
+EngineFactory = Callable[[Recipe, Job], Engine]

@@ -1,0 +1,223 @@
+"""The training loop, written once for every framework: order, schedule, choice on val, checkpoints.
+
+A framework supplies a `Learner`; what decides the protocol is here. Nothing random is carried from step to
+step: order, sampling and augmentation depend on (seed, epoch, clip), a step's own randomness on (seed, epoch,
+step), so a run that was cut anywhere and goes on from its checkpoint takes the same steps as one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Protocol
+
+from benchmarks import checkpoints, metrics
+from benchmarks.engine import Batches, Fitted, Job, Scores
+from benchmarks.recipe import Recipe
+from benchmarks.schedule import learning_rate, plateaus_met
+from utils.errors import FAILURE, BenchError
+from utils.stopping import stoppable
+from wlasl.loader import Batch
+
+CHECKPOINT = "last.ckpt"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a learner needs to know of one step.
+
+    Attributes:
+        key: (seed, epoch, step): the seed of everything random within the step.
+        lr: the learning rate.
+        share: the weight of this process's mean loss in its optimiser step; an optimiser step's shares,
+            over its forward passes and averaged over the processes, add up to 1.
+        update: whether the optimiser moves after this forward pass.
+    """
+
+    key: tuple[int, int, int]
+    lr: float
+    share: float
+    update: bool
+
+
+class Learner(Protocol):
+    """A network and its optimiser in one framework."""
+
+    rank: int
+    world: int
+
+    def step(self, batch: Batch, step: Step) -> float:
+        """Learn from one batch and return its mean loss over this process's clips."""
+        ...
+
+    def scores(self, batches: Batches) -> Scores:
+        """Return the scores of all clips (in every process), by the averaged weights where there are any."""
+        ...
+
+    def keep(self) -> None:
+        """Write the present weights to the run's folder as the chosen ones."""
+        ...
+
+    def choose(self) -> None:
+        """Go back to the chosen weights."""
+        ...
+
+    def state(self) -> bytes:
+        """Return all that training goes on from: weights, averages, optimiser."""
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Go on from what `state` returned."""
+        ...
+
+
+@dataclass
+class _Loop:
+    """Where the loop stands; saved with every checkpoint."""
+
+    epoch: int = 0
+    step: int = 0
+    steps: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+    best_epoch: int = -1
+    history: list[dict[str, float]] = field(default_factory=list)
+    resumed: int = 0
+
+
+class Fit:
+    """One `fit`: the loop's state beside the learner that it drives."""
+
+    def __init__(self, learner: Learner, recipe: Recipe, job: Job) -> None:
+        """Pick up the run's checkpoint where there is an intact one."""
+        self.learner, self.recipe, self.job = learner, recipe, job
+        self.loop = _Loop()
+        self._resume()
+        self._saved_at = time.monotonic()
+
+    def run(self, train: Batches, val: Batches) -> Fitted:
+        """Train until the last epoch or until val has not improved for `patience` epochs, then choose.
+
+        Raises:
+            BenchError: the loss is no longer a number, or a checkpoint cannot be written.
+            KeyboardInterrupt: somebody asked to stop; the checkpoint is written.
+        """
+        with stoppable() as self._stop:
+            while self.loop.epoch < self.recipe.epochs and not self._patience_is_over():
+                self._epoch(train, val)
+        if self.loop.best_epoch >= 0:
+            self.learner.choose()
+        loop = self.loop
+        return Fitted(loop.history, loop.best_epoch, self.recipe.select, loop.steps, loop.resumed)
+
+    def _epoch(self, train: Batches, val: Batches) -> None:
+        """Go through the training part once, from where the checkpoint left it, and look at val."""
+        loop, since = self.loop, time.monotonic()
+        self.job.progress.begin(f"epoch {loop.epoch + 1}/{self.recipe.epochs}", train.steps(), loop.step)
+        for batch, step in self._steps(train):
+            loss = self.learner.step(batch, step)
+            self._note(loss, batch, step, train)
+            self.job.progress.advance(f"loss {loop.loss_sum / loop.step:.3f}")
+            if self._stop.is_set() or time.monotonic() - self._saved_at > self.job.checkpoint_seconds:
+                loop.seconds, since = loop.seconds + time.monotonic() - since, time.monotonic()
+                self._save()
+            if self._stop.is_set():
+                raise KeyboardInterrupt
+        self._close_epoch(train, val, since)
+
+    def _steps(self, train: Batches) -> Iterator[tuple[Batch, Step]]:
+        """Yield this process's batches of the epoch with what the learner must know of each."""
+        loop, recipe, total = self.loop, self.recipe, train.steps()
+        batches = train.epoch(loop.epoch, start=loop.step, rank=self.learner.rank, world=self.learner.world)
+        for number, batch in enumerate(batches, start=loop.step):
+            lr = learning_rate(recipe, loop.epoch + number / total, self._plateaus())
+            share = len(batch.labels) * self.learner.world / self._clips_per_update(number, train)
+            update = (number + 1) % recipe.accumulate == 0 or number + 1 == total
+            yield batch, Step((recipe.seed, loop.epoch, number), lr, share, update)
+
+    def _clips_per_update(self, number: int, train: Batches) -> int:
+        """Return how many clips, over all processes, step `number`'s move of the optimiser learns from."""
+        group = self.recipe.batch_size * self.recipe.accumulate
+        first = number // self.recipe.accumulate * group
+        return min(group, len(train.clips) - first)
+
+    def _note(self, loss: float, batch: Batch, step: Step, train: Batches) -> None:
+        """Count a step; a loss that is no number ends the run with the clips that it was met at."""
+        if not math.isfinite(loss):
+            clips = ", ".join(train.clips[index].id for index in batch.indices)
+            where = f"epoch {step.key[1] + 1}, step {step.key[2] + 1} (clips {clips})"
+            advice = "Try a lower lr, a clip_norm, or precision=fp32."
+            raise BenchError(f"The loss is {loss} at {where}. {advice}", exit_code=FAILURE)
+        self.loop.loss_sum += loss
+        self.loop.step += 1
+        self.loop.steps += step.update
+
+    def _close_epoch(self, train: Batches, val: Batches, since: float) -> None:
+        """Score val, write the epoch down, keep the weights if they are the best, and save."""
+        loop = self.loop
+        row = {"epoch": loop.epoch, "train_loss": loop.loss_sum / train.steps()}
+        row["lr"] = learning_rate(self.recipe, loop.epoch + 1, self._plateaus())
+        if len(val.clips):
+            scores = self.learner.scores(val)
+            row["val_loss"] = metrics.cross_entropy(scores, val.labels)
+            row["val_top1"] = metrics.top_k(scores, val.labels, 1)
+        row["seconds"] = round(loop.seconds + time.monotonic() - since, 3)
+        loop.history.append(row)
+        if self._is_best(row):
+            loop.best_epoch = loop.epoch
+            self.learner.keep()
+        loop.epoch, loop.step, loop.loss_sum, loop.seconds = loop.epoch + 1, 0, 0.0, 0.0
+        self._save()
+        self.job.progress.end(_summary(row))
+
+    def _is_best(self, row: dict[str, float]) -> bool:
+        """Say whether an epoch is the one to keep so far; of two equal on top-1, the lower loss wins."""
+        if self.recipe.select == "last" or self.loop.best_epoch < 0:
+            return True
+        return self._rank(row) < self._rank(self.loop.history[self.loop.best_epoch])
+
+    def _rank(self, row: dict[str, float]) -> tuple[float, float]:
+        """Return what an epoch is compared by; lower is better."""
+        if self.recipe.select == "val_loss":
+            return (row["val_loss"], 0.0)
+        return (-row["val_top1"], row["val_loss"])
+
+    def _patience_is_over(self) -> bool:
+        """Say whether val has not improved for `patience` epochs."""
+        waited = len(self.loop.history) - 1 - self.loop.best_epoch
+        return self.recipe.patience is not None and waited >= self.recipe.patience
+
+    def _plateaus(self) -> int:
+        """Count the plateaus in val's loss so far."""
+        if self.recipe.schedule != "plateau":
+            return 0
+        losses = [row.get("val_loss", row["train_loss"]) for row in self.loop.history]
+        return plateaus_met(self.recipe, losses)
+
+    def _save(self) -> None:
+        """Write the checkpoint: one line of JSON, then the learner's state."""
+        self._saved_at = time.monotonic()
+        if self.learner.rank == 0:
+            line = json.dumps(asdict(self.loop)).encode()
+            checkpoints.save(self.job.folder / CHECKPOINT, line + b"\n" + self.learner.state())
+
+    def _resume(self) -> None:
+        """Take up the run's checkpoint, if there is one."""
+        saved = checkpoints.load(self.job.folder / CHECKPOINT)
+        if saved is None:
+            return
+        line, _, state = saved.partition(b"\n")
+        self.loop = _Loop(**json.loads(line))
+        self.loop.resumed += 1
+        self.learner.restore(state)
+
+
+def _summary(row: dict[str, float]) -> str:
+    """Say an epoch's result in a few words."""
+    words = f"loss {row['train_loss']:.3f}"
+    if "val_top1" in row:
+        words += f"  val loss {row['val_loss']:.3f}  val top-1 {100 * row['val_top1']:.1f} %"
+    return words

@@ -1,0 +1,43 @@
+"""The learning rate at each step, the same numbers for every engine."""
+
+from __future__ import annotations
+
+import math
+
+from benchmarks.recipe import Recipe
+
+
+def learning_rate(recipe: Recipe, epoch: float, plateaus: int = 0) -> float:
+    """Return the learning rate `epoch` epochs (a fraction within one) after the start.
+
+    Args:
+        recipe: its lr, schedule, warm-up and ends.
+        epoch: for example 2.5 in the middle of the third epoch.
+        plateaus: how many plateaus were met so far (`schedule="plateau"`).
+    """
+    if epoch < recipe.warmup_epochs:
+        # From a hundredth, not from zero: the first steps should move.
+        return recipe.lr * max(0.01, epoch / recipe.warmup_epochs)
+    if recipe.schedule == "cosine":
+        return _cosine(recipe, epoch)
+    if recipe.schedule == "plateau":
+        return max(recipe.min_lr, recipe.lr * recipe.plateau_factor**plateaus)
+    return recipe.lr
+
+
+def _cosine(recipe: Recipe, epoch: float) -> float:
+    """Return half a cosine from lr to min_lr between the end of the warm-up and the last epoch."""
+    length = max(recipe.epochs - recipe.warmup_epochs, 1e-9)
+    done = min(1.0, (epoch - recipe.warmup_epochs) / length)
+    return recipe.min_lr + (recipe.lr - recipe.min_lr) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def plateaus_met(recipe: Recipe, losses: list[float]) -> int:
+    """Count the plateaus in val losses: each is `plateau_patience` + 1 epochs without a new best."""
+    best, waited, met = math.inf, 0, 0
+    for loss in losses:
+        waited = 0 if loss < best else waited + 1
+        best = min(best, loss)
+        if waited > recipe.plateau_patience:
+            met, waited = met + 1, 0
+    return met
