@@ -1,0 +1,110 @@
+"""Where the data set lies, and which of its clips have a file on this disk."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from utils.errors import BenchError
+from wlasl.clips import Clip
+from wlasl.metadata import INSTANCES
+
+METADATA_FOLDERS = (".", "start_kit", "code/I3D/preprocess")
+"""Where metadata lies under a root: beside the videos, or as in WLASL's own repository."""
+VIDEO_FOLDERS = (
+    "videos",
+    "raw_videos_mp4",
+    "raw_videos",
+    "start_kit/videos",
+    "start_kit/raw_videos_mp4",
+    "start_kit/raw_videos",
+    ".",
+)
+"""Where videos lie under a root, the preferred first: cut files before whole ones."""
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".swf")
+"""What a video's name ends with, the preferred first."""
+
+_YOUTUBE = re.compile(r"(?:youtu\.be/|youtube\.com/(?:watch\?(?:.*&)?v=|embed/|v/))([A-Za-z0-9_-]{11})")
+
+
+def project_folder() -> Path:
+    """Return the working copy's folder, the parent of `wlasl/`."""
+    return Path(__file__).resolve().parent.parent
+
+
+def default_root() -> Path:
+    """Return where the data set is expected when nobody says: WLASL_ROOT, else data/wlasl."""
+    told = os.environ.get("WLASL_ROOT")
+    return Path(told).expanduser() if told else project_folder() / "data" / "wlasl"
+
+
+def find_root(data: Path | None) -> Path:
+    """Return the folder that holds the data set: `data`, else WLASL_ROOT, else data/wlasl.
+
+    Raises:
+        BenchError: there is no such folder, or it holds no metadata; the sentence says how to get it.
+    """
+    root = default_root() if data is None else data.expanduser()
+    if find_metadata(root, INSTANCES):
+        return root
+    if find_metadata(root.parent, INSTANCES) and root.is_dir():
+        raise BenchError(f"{root} is a part of a data set; give its parent: --data {root.parent}")
+    what = f"{root} holds no {INSTANCES}" if root.is_dir() else f"There is no folder {root}"
+    raise BenchError(
+        f"{what}. Bring a copy of WLASL in with `bench data import PATH` (a folder or a zip), "
+        "or say where it is with --data DIR or WLASL_ROOT. `--split sample` needs no data set."
+    )
+
+
+def find_metadata(root: Path, name: str) -> Path | None:
+    """Return the path of a metadata file under a root, or None."""
+    candidates = (root / folder / name for folder in METADATA_FOLDERS)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+@dataclass(frozen=True)
+class VideoFiles:
+    """The video files of one root, found once by listing its folders.
+
+    Attributes:
+        found: the path of each file, by the stem of its name.
+        aliases: the YouTube name of a clip, under which WLASL's own downloader keeps whole videos.
+    """
+
+    found: Mapping[str, Path]
+    aliases: Mapping[str, str]
+
+    @classmethod
+    def of(cls, root: Path, clips: Iterable[Clip] = ()) -> VideoFiles:
+        """List the folders of a root in which videos lie."""
+        aliases = {clip.id: match[1] for clip in clips if (match := _YOUTUBE.search(clip.url))}
+        return cls(_listed(root), aliases)
+
+    def path(self, clip_id: str) -> Path | None:
+        """Return the file of a clip, or None where there is none."""
+        return self.found.get(clip_id) or self.found.get(self.aliases.get(clip_id, ""))
+
+
+def _listed(root: Path) -> dict[str, Path]:
+    """Return the preferred video file of each stem under a root."""
+    found: dict[str, Path] = {}
+    for folder in VIDEO_FOLDERS:
+        files = sorted(_videos_in(root / folder), key=lambda path: VIDEO_SUFFIXES.index(path.suffix.lower()))
+        for path in files:
+            found.setdefault(path.stem, path)
+    return found
+
+
+def _videos_in(folder: Path) -> Iterator[Path]:
+    """List a folder's video files; a folder that is not there has none."""
+    if not folder.is_dir():
+        return
+    try:
+        with os.scandir(folder) as entries:
+            names = [e.name for e in entries if e.name.lower().endswith(VIDEO_SUFFIXES) and e.is_file()]
+    except OSError as error:
+        raise BenchError(f"Cannot list {folder}: {error.strerror}.") from error
+    yield from (folder / name for name in sorted(names) if not name.startswith("."))

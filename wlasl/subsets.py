@@ -1,0 +1,77 @@
+"""`--split`: from its name to the clips it has, the folder they lie in, and the files at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from utils.errors import BenchError
+from utils.names import lookup
+from wlasl.clips import Clip, Subset
+from wlasl.metadata import INSTANCES, read_subset
+from wlasl.root import VideoFiles, find_metadata, find_root, project_folder
+
+SPLITS = ("100", "300", "1000", "2000", "sample")
+"""What `--split` takes: WLASL's subsets by their number of glosses, and the built-in sample."""
+
+_OFFICIAL = tuple(f"nslt_{split}.json" for split in SPLITS if split != "sample")
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A subset and the files of it that this machine has."""
+
+    subset: Subset
+    root: Path
+    files: VideoFiles
+
+    def available(self) -> tuple[Clip, ...]:
+        """Return the clips that have a file, readable or not, in the metadata's order."""
+        return tuple(clip for clip in self.subset.clips if self.files.path(clip.id))
+
+
+def load(split: str, data: Path | None = None) -> DataSet:
+    """Read a subset and list its files; the sample is drawn first where it is not there yet.
+
+    Args:
+        split: one of SPLITS.
+        data: the data set's folder; None for WLASL_ROOT, else data/wlasl (data/sample for the sample).
+
+    Raises:
+        BenchError: no such subset, no data set there, or metadata that is not WLASL's.
+    """
+    lookup("split", split, dict.fromkeys(SPLITS))
+    if split == "sample":
+        root = _sample_root(data)
+        subset = read_subset(root, _sample_nslt(root), split)
+    else:
+        root = find_root(data)
+        subset = _official(root, split)
+    return DataSet(subset, root, VideoFiles.of(root, subset.clips))
+
+
+def _official(root: Path, split: str) -> Subset:
+    """Read WLASL's own subset of so many glosses."""
+    instances = find_metadata(root, INSTANCES)
+    folder = instances.parent if instances else root
+    return read_subset(folder, find_metadata(root, f"nslt_{split}.json"), split, classes=int(split))
+
+
+def _sample_root(data: Path | None) -> Path:
+    """Return the sample's folder, with the sample in it; a folder of another data set is left alone."""
+    folder = project_folder() / "data" / "sample" if data is None else data.expanduser()
+    if find_metadata(folder, INSTANCES) and any(find_metadata(folder, name) for name in _OFFICIAL):
+        raise BenchError(f"{folder} holds WLASL. Leave --data away for the sample, or give another folder.")
+    from wlasl.sample import ensure  # noqa: PLC0415 - drawing videos needs heavy packages
+
+    return ensure(folder)
+
+
+def _sample_nslt(root: Path) -> Path:
+    """Return the sample's one nslt file."""
+    files = list(root.glob("nslt_*.json"))
+    if len(files) != 1:
+        raise BenchError(
+            f"{root} is not a sample: it holds {len(files)} nslt files. Delete it; it is drawn again."
+        )
+    return files[0]
