@@ -2,7 +2,7 @@
 
 A framework supplies a `Learner`; what decides the protocol is here. Nothing random is carried from step to
 step: order, sampling and augmentation depend on (seed, epoch, clip), a step's own randomness on (seed, epoch,
-step), so a run that was cut anywhere and goes on from its checkpoint takes the same steps as one that was not.
+step), so a run that was cut anywhere takes the same steps after its checkpoint as one that was not.
 """
 
 from __future__ import annotations

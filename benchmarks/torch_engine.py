@@ -1,0 +1,292 @@
+"""The PyTorch engine: devices, precision, processes by Lightning Fabric; the loop by `benchmarks.fitting`."""
+
+from __future__ import annotations
+
+import io
+import logging
+import resource
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.nn import functional
+
+from benchmarks.distributed import gather_rows, sync_batch_norm
+from benchmarks.engine import Batches, Fitted, Job, Scores
+from benchmarks.fitting import Fit, Step
+from benchmarks.recipe import Recipe
+from benchmarks.torch_optim import averaged, optimizer
+from models import weights, zoo
+from utils.errors import BenchError
+from utils.files import write_whole
+from utils.threads import allotted_cores
+from wlasl.loader import Batch
+
+BEST = "best.pt"
+_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+class TorchEngine:
+    """Carries out a recipe with a torch network of the zoo."""
+
+    def __init__(self, recipe: Recipe, job: Job) -> None:
+        """Build the network with the recipe's seed and initial weights, on the device that was asked for.
+
+        Raises:
+            BenchError: no such device, a shape that the network cannot take, weights that do not fit.
+        """
+        self.recipe, self.job = recipe, job
+        self.fabric = _fabric(recipe, job)
+        self.learner = TorchLearner(recipe, job, self.fabric)
+
+    @property
+    def main(self) -> bool:
+        """Say whether this process writes records and prints."""
+        return bool(self.fabric.is_global_zero)
+
+    def fit(self, train: Batches, val: Batches) -> Fitted:
+        """Train on train, choose on val, and leave the network with the chosen weights."""
+        return Fit(self.learner, self.recipe, self.job).run(train, val)
+
+    def predict(self, part: Batches) -> Scores:
+        """Return float32 [clips, classes]: log of the mean over views of the softmax probabilities."""
+        return self.learner.scores(part)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the device, the processes, the parameters and the peak memory in MiB."""
+        device = self.fabric.device
+        return {
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            "devices": self.fabric.world_size,
+            "parameters": sum(parameter.numel() for parameter in self.learner.network.parameters()),
+            "peak_memory_mb": _peak_memory(device),
+        }
+
+
+class TorchLearner:
+    """A torch network with its optimiser, as `benchmarks.fitting` drives it."""
+
+    def __init__(self, recipe: Recipe, job: Job, fabric: Fabric) -> None:
+        """Build everything from the recipe's seed; the same seed gives the same weights on every device."""
+        self.recipe, self.job, self.fabric = recipe, job, fabric
+        self.rank, self.world = fabric.global_rank, fabric.world_size
+        self.network = _network(recipe, job)
+        self._frozen = _freeze(self.network, recipe.unfreeze)
+        if self.world > 1:
+            sync_batch_norm(self.network)
+        self.optimizer = optimizer(recipe, self.network)
+        self.wrapped: Any = self._set_up()
+        self.average = averaged(self.network, recipe.ema) if recipe.ema else None
+        self.criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self._mean = self._per_channel(job.input.mean)
+        self._std = self._per_channel(job.input.std)
+
+    def _set_up(self) -> Any:  # noqa: ANN401 - Fabric's wrapper of a module
+        """Move the network to its device, and compile it where the recipe says so."""
+        if self.recipe.channels_last:
+            self.network.to(memory_format=torch.channels_last_3d)
+        module = cast("nn.Module", torch.compile(self.network)) if self.recipe.compile else self.network
+        if not any(parameter.requires_grad for parameter in module.parameters()):
+            raise BenchError(
+                "Nothing is left to train: set unfreeze to 1 or more, or to none for all blocks."
+            )
+        wrapped, self.optimizer = self.fabric.setup(module, self.optimizer)
+        return wrapped
+
+    def _per_channel(self, values: tuple[float, float, float]) -> Tensor:
+        """Return three numbers, on the 0..255 scale, shaped to meet [B, 3, T, H, W]."""
+        return torch.tensor(values, device=self.fabric.device).mul(255).view(1, 3, 1, 1, 1)
+
+    def inputs(self, batch: Batch) -> Tensor:
+        """Return a batch as the network expects it: float32 [B, 3, T, H, W], normalised on the device."""
+        clips = torch.from_numpy(batch.inputs)
+        if self.fabric.device.type == "cuda":
+            clips = clips.pin_memory()
+        clips = clips.to(self.fabric.device, non_blocking=True).permute(0, 4, 1, 2, 3)
+        if self.job.input.channels == "bgr":
+            clips = clips.flip(1)
+        clips = (clips.float() - self._mean) / self._std
+        layout = torch.channels_last_3d if self.recipe.channels_last else torch.contiguous_format
+        return clips.contiguous(memory_format=layout)
+
+    def step(self, batch: Batch, step: Step) -> float:
+        """Learn from one batch and return its mean loss over this process's clips."""
+        self._train_mode()
+        torch.manual_seed(_mixed(*step.key, self.rank))
+        for group in self.optimizer.param_groups:
+            group["lr"] = step.lr
+        with self.fabric.no_backward_sync(self.wrapped, enabled=not step.update):
+            logits = self.wrapped(self.inputs(batch))
+            loss = self.criterion(logits.float(), torch.from_numpy(batch.labels).to(logits.device))
+            self.fabric.backward(loss * step.share)
+        if step.update:
+            self._update()
+        return self._mean_over_processes(loss.detach(), len(batch.labels))
+
+    def _update(self) -> None:
+        """Move the optimiser once and forget the gradients."""
+        if self.recipe.clip_norm is not None:
+            self.fabric.clip_gradients(
+                self.wrapped, self.optimizer, max_norm=self.recipe.clip_norm, error_if_nonfinite=False
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+
+    def _mean_over_processes(self, loss: Tensor, clips: int) -> float:
+        """Return the mean loss over the whole batch, whichever process saw which clip."""
+        if self.world == 1:
+            return float(loss)
+        total = cast(
+            "Tensor",
+            self.fabric.all_reduce(torch.stack([loss * clips, loss.new_tensor(clips)]), reduce_op="sum"),
+        )
+        return float(total[0] / total[1])
+
+    def _train_mode(self) -> None:
+        """Train what is trained; frozen blocks keep their stored batch statistics and drop nothing."""
+        self.wrapped.train()
+        for block in self._frozen:
+            block.eval()
+
+    @torch.inference_mode()
+    def scores(self, batches: Batches) -> Scores:
+        """Return float32 [clips, classes] over all processes, by the averaged weights where there are any."""
+        network = self.wrapped if self.average is None else self.average.module
+        network.eval()
+        total = np.zeros((len(batches.clips), self.job.classes), np.float64)
+        views = np.zeros(len(batches.clips), np.int64)
+        for batch in batches.epoch(0, rank=self.rank, world=self.world):
+            with self.fabric.autocast():
+                logits = network(self.inputs(batch))
+            chances = functional.softmax(logits.float(), dim=1).cpu().numpy()
+            np.add.at(total, batch.indices, chances)
+            np.add.at(views, batch.indices, 1)
+            self.job.progress.advance()
+        total, views = gather_rows(self.fabric, total), gather_rows(self.fabric, views)
+        if not views.all():
+            raise AssertionError("the loader left clips out")
+        with np.errstate(divide="ignore"):
+            return np.log(total / views[:, None]).astype(np.float32)
+
+    def keep(self) -> None:
+        """Write the present weights (the averaged ones where there are any) to `best.pt`."""
+        if self.rank == 0:
+            network = self.network if self.average is None else self.average.module
+            content = _bytes({"model": self.recipe.model, "state_dict": network.state_dict()})
+            write_whole(self.job.folder / BEST, lambda file: file.write(content))
+
+    def choose(self) -> None:
+        """Go back to the chosen weights."""
+        self.fabric.barrier()
+        kept = torch.load(self.job.folder / BEST, map_location="cpu", weights_only=True)["state_dict"]
+        self.network.load_state_dict(kept)
+        if self.average is not None:
+            self.average.module.load_state_dict(kept)
+
+    def state(self) -> bytes:
+        """Return the weights, their averages and the optimiser as bytes."""
+        state: dict[str, Any] = {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+        }
+        return _bytes(state)
+
+    def restore(self, state: bytes) -> None:
+        """Go on from what `state` returned."""
+        kept = torch.load(io.BytesIO(state), map_location=self.fabric.device, weights_only=True)
+        self.network.load_state_dict(kept["network"])
+        self.optimizer.load_state_dict(kept["optimizer"])
+        if self.average is not None:
+            self.average.load_state_dict(kept["average"])
+
+
+def _fabric(recipe: Recipe, job: Job) -> Fabric:
+    """Start Fabric on the device and processes that were asked for.
+
+    Raises:
+        BenchError: the device is not there, or does not know the precision.
+    """
+    if job.device == "cuda" and not torch.cuda.is_available():
+        raise BenchError(
+            "No CUDA device is visible to torch. Use --device cpu, or run `bench doctor` to see why."
+        )
+    if recipe.precision == "fp16" and not (torch.cuda.is_available() and job.device != "cpu"):
+        raise BenchError("precision=fp16 needs a CUDA device. Use --set precision=bf16 or fp32 on a CPU.")
+    torch.set_num_threads(max(1, allotted_cores() // job.devices))
+    accelerator = job.device if job.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    strategy = "ddp" if job.devices > 1 else "auto"
+    with _quiet():
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=job.devices,
+            strategy=strategy,
+            precision=cast("Any", _PRECISION[recipe.precision]),
+        )
+        fabric.launch()
+    return fabric
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Fabric's greetings to itself; its errors still come through."""
+    for name in ("lightning_fabric", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _network(recipe: Recipe, job: Job) -> nn.Module:
+    """Build the network from the recipe's seed, and load its initial weights."""
+    torch.manual_seed(recipe.seed)
+    shape = {"frames": recipe.frames, "size": recipe.size}
+    network = zoo.build(
+        recipe.model, "torch", job.classes, dropout=recipe.dropout, drop_path=recipe.drop_path, **shape
+    )
+    if job.weights is not None:
+        weights.load_weights(network, job.weights, system=recipe.model)
+    return cast("nn.Module", network)
+
+
+def _freeze(network: nn.Module, unfreeze: int | None) -> list[nn.Module]:
+    """Freeze all blocks but the last `unfreeze`; the head is always trained. Return the frozen blocks."""
+    if unfreeze is None:
+        return []
+    blocks = cast("Any", network).blocks()
+    frozen = blocks[: max(0, len(blocks) - unfreeze)]
+    for block in frozen:
+        block.requires_grad_(requires_grad=False)
+    return cast("list[nn.Module]", frozen)
+
+
+def _mixed(*key: int) -> int:
+    """Mix a key of small numbers into one 63-bit seed."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _bytes(state: dict[str, Any]) -> bytes:
+    """Return a torch checkpoint as bytes."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def _peak_memory(device: torch.device) -> int:
+    """Return the peak memory in MiB: the device's on a GPU, this process's on a CPU."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device) / 2**20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**10
+
+
+def best_weights(folder: Path) -> Path:
+    """Return where a run's chosen weights lie."""
+    return folder / BEST
