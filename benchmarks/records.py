@@ -1,0 +1,170 @@
+"""One file per run, written once and whole: the record that every table is printed from.
+
+A record lies at `<results>/<subset>/<model>/<id>.json` and holds the checksum of its own body, so that one
+that was changed by hand is known for it. What a record holds is in `benchmarks.schema`; what a run predicted,
+in `benchmarks.scores`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from benchmarks.schema import FORMAT, Record, run_id
+from utils.errors import BenchError
+from utils.files import canonical, read_json, write_json
+from utils.names import is_safe_id
+
+_CHECKSUM = "body_sha256"
+
+
+def record_path(results: Path, record: Record) -> Path:
+    """Return where a record lies.
+
+    Raises:
+        BenchError: the subset, model or id cannot be part of a path.
+    """
+    for name in (record.split, record.model, record.id):
+        if not is_safe_id(name):
+            raise BenchError(
+                f"{name!r} cannot be part of a file's name: use letters, digits, '.', '_' and '-'."
+            )
+    return results / record.split / record.model / f"{record.id}.json"
+
+
+def write_record(results: Path, record: Record) -> Path:
+    """Write a record whole, with the checksum of its body, and return its path.
+
+    A record of the same run is replaced; but a failure never replaces a result that is done and unaltered.
+
+    Raises:
+        BenchError: the folder cannot be written to.
+    """
+    path = record_path(results, record)
+    if record.status != "done" and path.exists() and _is_good(path):
+        return path
+    body = record.model_dump(mode="json")
+    write_json(path, {**body, _CHECKSUM: _checksum(body)})
+    return path
+
+
+def _is_good(path: Path) -> bool:
+    """Say whether a finished, unaltered record lies at `path`."""
+    try:
+        stored = read_record(path)
+    except BenchError:
+        return False
+    return stored.record.status == "done" and not stored.altered
+
+
+def _checksum(body: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a record's body in its canonical form."""
+    return hashlib.sha256(canonical(body)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record as found on the disk.
+
+    Attributes:
+        record: what it says.
+        path: where it lies.
+        altered: how one can tell that it was changed after the run; empty where it was not.
+    """
+
+    record: Record
+    path: Path
+    altered: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """All records of a results folder.
+
+    Attributes:
+        records: in the order of their paths.
+        unreadable: a sentence per file that is not a record.
+    """
+
+    records: tuple[Stored, ...]
+    unreadable: tuple[str, ...]
+
+
+def read_record(path: Path) -> Stored:
+    """Read one record and say whether it is as it was written.
+
+    Raises:
+        BenchError: the file is missing or is not a record.
+    """
+    body = read_json(path)
+    if not isinstance(body, dict):
+        raise BenchError(f"{path} is not a run's record.")
+    version = body.get("format")
+    if isinstance(version, int) and version > FORMAT:
+        raise BenchError(
+            f"{path} was written by a newer version of bench (format {version}). Update this one."
+        )
+    claimed = body.pop(_CHECKSUM, None)
+    altered = "" if claimed == _body_checksum(body) else "changed after it was written"
+    try:
+        record = Record.model_validate(body)
+    except ValidationError as error:
+        raise BenchError(f"{path} is not a run's record: {_first(error)}.") from error
+    return Stored(record, path, altered or _misplaced(path, record))
+
+
+def _body_checksum(body: Mapping[str, Any]) -> str | None:
+    """Return the checksum of a body that was read, None where it holds what no record can (NaN)."""
+    try:
+        return _checksum(body)
+    except ValueError:
+        return None
+
+
+def _misplaced(path: Path, record: Record) -> str:
+    """Say how a record shows that it is a copy of another run's; empty where it does not."""
+    if record.id != run_id(record.recipe):
+        return "its id is not that of its recipe"
+    if path.parts[-3:] != (record.split, record.model, f"{record.id}.json"):
+        return f"a copy of run {record.id}"
+    return ""
+
+
+def _first(error: ValidationError) -> str:
+    """Return the first thing that is wrong with a record, in a few words."""
+    detail = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(step) for step in detail["loc"])
+    return f"{place}: {detail['msg']}" if place else detail["msg"]
+
+
+def read_records(results: Path) -> Shelf:
+    """Read every record under a results folder; a file that is none is a sentence, and reading goes on."""
+    records, unreadable = [], []
+    with _no_collection():
+        for path in sorted(results.glob("*/*/*.json"), key=str):
+            if path.name.startswith("."):
+                continue
+            try:
+                records.append(read_record(path))
+            except BenchError as error:
+                unreadable.append(str(error))
+    return Shelf(tuple(records), tuple(unreadable))
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hold the garbage collector: records form no cycles, and walking them took half of the reading time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -1,0 +1,174 @@
+"""What a run's record holds: recipe, metrics, cost, where it ran and on which clips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from utils.files import short_hash
+
+FORMAT = 1
+"""The version of the record's schema; readers refuse newer ones in words."""
+
+Status = Literal["done", "failed", "timeout", "skipped"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+
+class _Part(BaseModel):
+    """What every part of a record is: frozen, and with no fields but the known ones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Selection(_Part):
+    """What chose the checkpoint.
+
+    Attributes:
+        rule: such as val_top1; never anything of the test part.
+        epoch: the chosen epoch, 0-based; -1 for the initial weights.
+        value: what the rule's measure was there.
+    """
+
+    rule: str
+    epoch: int
+    value: float | None = None
+
+
+class Coverage(_Part):
+    """How many clips of a part were there: scored + missing = official."""
+
+    scored: int
+    missing: int
+    official: int
+
+
+class Clips(_Part):
+    """Which clips a run used.
+
+    Attributes:
+        parts: per part (train, val, test), how many of the official clips.
+        test: the fingerprint of the test clips scored; runs are ranked together only where it is the same.
+        missing_reasons: how many clips are missing for which reason.
+    """
+
+    parts: dict[str, Coverage] = {}
+    test: str = ""
+    missing_reasons: dict[str, int] = {}
+
+
+class InitialWeights(_Part):
+    """Where training started from: `none` is random weights; the SHA-256 is of the file."""
+
+    source: str = "none"
+    sha256: str | None = None
+
+
+class Cost(_Part):
+    """What a run took.
+
+    Attributes:
+        seconds: of the whole run on the clock, all its attempts together.
+        seconds_fit: of training and choosing alone.
+        peak_memory_mb: the process's largest resident memory.
+        peak_device_memory_mb: the accelerator's, where there is one.
+        parameters: trainable parameters of the network.
+        gmacs: multiply-adds in 10^9 of one view.
+        epochs: epochs trained.
+        steps: optimiser steps taken.
+    """
+
+    seconds: float | None = None
+    seconds_fit: float | None = None
+    peak_memory_mb: float | None = None
+    peak_device_memory_mb: float | None = None
+    parameters: int | None = None
+    gmacs: float | None = None
+    epochs: int | None = None
+    steps: int | None = None
+
+
+class Where(_Part):
+    """What it ran on: the kind of device and CPU, the code and the packages; no host, user or path.
+
+    Attributes:
+        device: such as cpu, or the accelerator's name.
+        cpu: the processor's model.
+        commit: of the working copy; empty where there is none.
+        dirty: the working copy had changes that are in no commit.
+        versions: of Python and of the packages that matter.
+        slurm: the job's numbers, where there was one.
+    """
+
+    device: str = ""
+    cpu: str = ""
+    commit: str = ""
+    dirty: bool = False
+    versions: dict[str, str] = {}
+    slurm: dict[str, str] = {}
+
+
+class Record(_Part):
+    """One run: its recipe, its metrics, its cost, where it ran and on which clips.
+
+    Attributes:
+        id: the recipe's id.
+        status: done, or why not.
+        reason: a sentence, for every status but done.
+        recipe: every field of the recipe.
+        metrics: per part (val, test), what `benchmarks.metrics.evaluate` returns.
+        selection: what chose the checkpoint; None where training did not end.
+        started: UTC, ISO 8601.
+        finished: likewise.
+        format: version of this schema.
+    """
+
+    id: str
+    status: Status
+    recipe: dict[str, Any]
+    reason: str = ""
+    metrics: dict[str, dict[str, float | int | None]] = {}
+    selection: Selection | None = None
+    clips: Clips = Clips()
+    weights: InitialWeights = InitialWeights()
+    cost: Cost = Cost()
+    where: Where = Where()
+    started: str = ""
+    finished: str = ""
+    format: int = FORMAT
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Record:
+        """A finished run has test metrics, and any other a reason."""
+        if self.status == "done" and "test" not in self.metrics:
+            raise ValueError("a run that is done has test metrics")
+        if self.status != "done" and not self.reason:
+            raise ValueError(f"a run that is {self.status} says why")
+        return self
+
+    @property
+    def model(self) -> str:
+        """Return the name of the system."""
+        return str(self.recipe.get("model", ""))
+
+    @property
+    def split(self) -> str:
+        """Return the name of the subset."""
+        return str(self.recipe.get("split", ""))
+
+    @property
+    def group(self) -> str:
+        """Return the hash of the recipe without its seed: runs of one group differ by the seed alone."""
+        return run_id({name: value for name, value in self.recipe.items() if name != "seed"})
+
+
+def run_id(recipe: Mapping[str, Any]) -> str:
+    """Return the id of a recipe given as plain fields.
+
+    The path of the weights is left out once their SHA-256 stands for it.
+    """
+    fields = dict(recipe)
+    if fields.get("weights_sha256") is not None:
+        fields.pop("weights", None)
+    return short_hash(fields)
