@@ -23,7 +23,7 @@ _COUNTS = {
 }
 
 
-def facts(environment: Mapping[str, str] | None = None) -> dict[str, str | int]:
+def job_facts(environment: Mapping[str, str] | None = None) -> dict[str, str | int]:
     """Return what Slurm says of the job that this process runs in; empty outside a job.
 
     Slurm tells a job about itself in variables, and leaves out those that do not apply: so does this.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slurm.job import facts
+from slurm.job import job_facts
 
 PLAIN = {
     "SLURM_JOB_ID": "231",
@@ -16,18 +16,18 @@ PLAIN = {
 
 def test_a_process_outside_a_job_knows_nothing(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    assert facts() == {}
-    assert facts({"SLURM_CPUS_PER_TASK": "4", "SLURM_JOB_ID": ""}) == {}
+    assert job_facts() == {}
+    assert job_facts({"SLURM_CPUS_PER_TASK": "4", "SLURM_JOB_ID": ""}) == {}
 
 
 def test_the_environment_of_the_process_is_what_counts_by_default(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SLURM_JOB_ID", "7")
-    assert facts()["job"] == "7"
+    assert job_facts()["job"] == "7"
 
 
 def test_a_plain_job_has_no_array_and_no_restart():
     expected = {"job": "231", "partition": "main", "nodes": "node[1-2]", "processes": 2, "restarts": 0}
-    assert facts(PLAIN) == expected
+    assert job_facts(PLAIN) == expected
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,9 @@ def test_a_plain_job_has_no_array_and_no_restart():
     ],
 )
 def test_each_variable_becomes_one_fact(variable: str, value: str, name: str, fact: str | int):
-    assert facts({**PLAIN, variable: value})[name] == fact
+    assert job_facts({**PLAIN, variable: value})[name] == fact
 
 
 @pytest.mark.parametrize("value", ["", "many", "-1", "2(x3)", "1.5"])
 def test_what_is_no_number_is_left_out(value: str):
-    assert "cpus_per_process" not in facts({**PLAIN, "SLURM_CPUS_PER_TASK": value})
+    assert "cpus_per_process" not in job_facts({**PLAIN, "SLURM_CPUS_PER_TASK": value})
