@@ -1,0 +1,121 @@
+"""Writes the sample's files: H.264 in MP4, and the true landmarks."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from wlasl.sample.motion import Array
+from wlasl.sample.scene import Camera, Image, Site
+from wlasl.sample.signer import Body
+
+# Share of red and blue in brightness, by matrix; files that do not say are BT.601, as players assume at this size.
+_LUMA = {"bt601": (0.299, 0.114), "untold": (0.299, 0.114), "bt709": (0.2126, 0.0722)}
+_TAGS = {"bt601": "smpte170m", "bt709": "bt709"}
+_GRAIN_MARGIN = 32
+
+
+def encode(frames: Iterable[Image], site: Site, crf: int, grain: float, rng: np.random.Generator) -> bytes:
+    """Return an MP4 file of H.264 frames; the same pictures and options give the same bytes.
+
+    Args:
+        frames: pictures, uint8 [H, W, 3] RGB.
+        site: size, frame rate and colour matrix.
+        crf: x264's quality, lower is better.
+        grain: standard deviation of the camera's noise in brightness, 0 to 255.
+        rng: where the noise is drawn from.
+    """
+    width, height = site.size
+    field = rng.standard_normal((height + _GRAIN_MARGIN, width + _GRAIN_MARGIN), dtype=np.float32)
+    noise = np.round(field * grain).astype(np.int16)
+    matrix = _yuv_matrix(*_LUMA[site.matrix])
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+        stream = container.add_stream("libx264", rate=site.fps, options=_options(site, crf))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        # One thread and no build date: the bytes depend on nothing but the pictures and the library.
+        stream.codec_context.thread_count = 1
+        stream.codec_context.flags |= av.codec.context.Flags.bitexact
+        for picture in frames:
+            planes = _yuv(picture, matrix)
+            across, down = rng.integers(_GRAIN_MARGIN, size=2)
+            luma = planes[:height]
+            cv2.add(luma, noise[down : down + height, across : across + width], luma, dtype=cv2.CV_8U)
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return file.getvalue()
+
+
+def _options(site: Site, crf: int) -> dict[str, str]:
+    """Return x264's options: fast, one thread, and the colour tags that the site writes."""
+    options = {"preset": "veryfast", "crf": str(crf), "threads": "1"}
+    if site.matrix in _TAGS:
+        tag = _TAGS[site.matrix]
+        options["x264-params"] = f"colorprim={tag}:transfer={tag}:colormatrix={tag}:range=tv"
+    return options
+
+
+def _yuv_matrix(red: float, blue: float) -> NDArray[np.float32]:
+    """Return the 3 x 4 matrix from RGB to limited-range YUV, all 0..255."""
+    luma = np.array([red, 1 - red - blue, blue])
+    chroma_blue = (np.array([0.0, 0.0, 1.0]) - luma) / (2 * (1 - blue))
+    chroma_red = (np.array([1.0, 0.0, 0.0]) - luma) / (2 * (1 - red))
+    rows = np.stack([luma * 219, chroma_blue * 224, chroma_red * 224]) / 255
+    return np.concatenate([rows, [[16], [128], [128]]], axis=1).astype(np.float32)
+
+
+def _yuv(picture: Image, matrix: NDArray[np.float32]) -> Image:
+    """Return a picture's planes one below the other as PyAV takes them, uint8 [3 H / 2, W], chroma halved."""
+    height, width = picture.shape[:2]
+    luma, *chroma = cv2.split(cv2.transform(picture, matrix))
+    planes = np.empty((height * 3 // 2, width), np.uint8)
+    planes[:height] = luma
+    halves = [cv2.resize(plane, (width // 2, height // 2), interpolation=cv2.INTER_AREA) for plane in chroma]
+    planes[height:] = np.concatenate([half.ravel() for half in halves]).reshape(height // 2, width)
+    return planes
+
+
+def landmarks(body: Body, camera: Camera, fps: float) -> dict[str, NDArray[Any]]:
+    """Return the true landmarks as MediaPipe Holistic would name them.
+
+    `pose` [T, 33, 3], `left_hand` and `right_hand` [T, 21, 3] float32 in image coordinates (0..1, y down; z like x,
+    smaller is nearer, from the hips for the pose and from the wrist for a hand), NaN where not seen: a point of the
+    pose outside the picture, or a hand of which less than half is inside; `size` (width, height); `fps`.
+    """
+    pose = _normalised(body.pose, camera)
+    hands = _normalised(body.hands, camera)
+    pose[~_inside(pose)] = np.nan
+    hands[_inside(hands).mean(axis=-1) < 0.5] = np.nan  # noqa: PLR2004 - half of the hand
+    hands[..., 2] -= hands[..., :1, 2].copy()
+    return {
+        "pose": pose.astype(np.float32),
+        "left_hand": hands[:, 0].astype(np.float32),
+        "right_hand": hands[:, 1].astype(np.float32),
+        "size": np.array(camera.size, np.int64),
+        "fps": np.array(fps, np.float64),
+    }
+
+
+def _normalised(points: Array, camera: Camera) -> Array:
+    """Return points in image coordinates: x and y in 0..1, z in the same unit as x."""
+    width, height = camera.size
+    return camera.project(points) / np.array([width, height, width])
+
+
+def _inside(points: Array) -> NDArray[np.bool_]:
+    """Say which points lie in the picture."""
+    return np.asarray(((points[..., :2] >= 0) & (points[..., :2] <= 1)).all(axis=-1))
+
+
+def landmark_bytes(arrays: dict[str, NDArray[Any]]) -> bytes:
+    """Return an .npz file's bytes; NumPy dates its entries 1980, so the same arrays give the same bytes."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
