@@ -17,7 +17,7 @@ def real(root: Path, split: str) -> Audit:
     return audit(load(split, root).subset)
 
 
-# clips (train, val, test) by nslt, by the json; signers; test clips whose signer train knows; ... with the gloss
+# clips of each part by nslt, then by the json; signers; test clips whose signer train has, then the pairs
 COUNTS = {
     "100": ((1442, 338, 258), (1442, 338, 258), 97, (253, 258), 69),
     "300": ((3549, 901, 668), (3549, 900, 668), 109, (666, 668), 126),

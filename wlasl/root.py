@@ -65,6 +65,12 @@ def find_metadata(root: Path, name: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def youtube_name(url: str) -> str | None:
+    """Return YouTube's name of the video at a url, or None for another site's."""
+    match = _YOUTUBE.search(url)
+    return match[1] if match else None
+
+
 @dataclass(frozen=True)
 class VideoFiles:
     """The video files of one root, found once by listing its folders.
@@ -80,7 +86,7 @@ class VideoFiles:
     @classmethod
     def of(cls, root: Path, clips: Iterable[Clip] = ()) -> VideoFiles:
         """List the folders of a root in which videos lie."""
-        aliases = {clip.id: match[1] for clip in clips if (match := _YOUTUBE.search(clip.url))}
+        aliases = {clip.id: name for clip in clips if (name := youtube_name(clip.url))}
         return cls(_listed(root), aliases)
 
     def path(self, clip_id: str) -> Path | None:
