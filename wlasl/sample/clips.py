@@ -1,4 +1,4 @@
-"""One clip of the sample: who signs it, where, how, and its files and row of metadata."""
+"""One clip of the sample: who signs it, where and how; its files and its rows of metadata."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from utils.seeds import generator
 from wlasl.clips import Part
 from wlasl.sample.drawing import draw_frames
 from wlasl.sample.motion import Array, hand_paths, perform
-from wlasl.sample.scene import SITES, Site, paint_room, place_camera, signer_box
-from wlasl.sample.signer import Signer, make_signer, pose_body
+from wlasl.sample.scene import SITES, Camera, Site, paint_room, place_camera, signer_box
+from wlasl.sample.signer import Body, Signer, make_signer, pose_body
 from wlasl.sample.signs import SIGNS
-from wlasl.sample.writing import encode, landmark_bytes, landmarks
+from wlasl.sample.writing import Film, encode, landmark_bytes, landmarks
 
 PATTERN: tuple[Part, ...] = ("train", "val", "test") + ("train",) * 4 + ("val", "test") + ("train",) * 3
 """The part of each clip of a gloss, repeated: 8 train, 2 val, 2 test of 12, and all three of the first 3."""
@@ -28,8 +28,8 @@ _IDS_PER_GLOSS = 1000
 MOST_CLIPS = _IDS_PER_GLOSS
 """The most clips per gloss that ids are kept for."""
 
-# The purposes of random numbers: a clip's, a signer's, and which signers a gloss meets.
-_CLIP, _SIGNER, _CASTING = 0, 1, 2
+# The purposes of random numbers: a clip's, a signer's looks, which signers a gloss meets, a clip's pictures.
+_CLIP, _SIGNER, _CASTING, _FILM = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +66,32 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """A clip's files and metadata.
+class Plan:
+    """A clip that is fully decided, and cheap to make: everything but its pictures.
 
     Attributes:
-        video: the bytes of the .mp4.
-        landmarks: the bytes of the .npz.
-        instance: the clip's entry of `WLASL_v0.3.json`.
-        action: the clip's entry of `nslt_*.json`.
+        take: which clip it is.
+        signer: who signs.
+        site: who publishes.
+        camera: how it is filmed.
+        body: the signer's body over time.
+        box: the signer's box in pixels.
+        span: `frame_start` and `frame_end` of the metadata.
+        frames: how many frames the sign itself has.
     """
 
-    video: bytes
-    landmarks: bytes
-    instance: dict[str, Any]
-    action: dict[str, Any]
+    take: Take
+    signer: Signer
+    site: Site
+    camera: Camera
+    body: Body
+    box: tuple[int, int, int, int]
+    span: tuple[int, int]
+    frames: int
 
 
-def draw_clip(take: Take) -> Drawn:
-    """Draw one clip; the same take gives the same bytes."""
+def plan_clip(take: Take) -> Plan:
+    """Decide everything about a clip; the same take gives the same plan."""
     rng = generator(take.seed, _CLIP, take.gloss, take.number)
     signer = make_signer(take.signer, generator(take.seed, _SIGNER, take.signer))
     site = SITES[rng.integers(len(SITES))]
@@ -91,15 +99,45 @@ def draw_clip(take: Take) -> Drawn:
     paths = np.concatenate([before, sign, after])
     body = pose_body(signer, paths, _sway(len(paths), float(site.fps), rng))
     camera = place_camera(site, rng)
-    room = paint_room(site, signer.skin, rng)
     box = signer_box(camera, signer.girth, rng)
-    crf, grain = int(rng.integers(19, 25)), rng.uniform(1.0, 2.5)
-    video = encode(draw_frames(signer, body, camera, room), site, crf, grain, rng)
-    marks = landmark_bytes(landmarks(body, camera, float(site.fps)))
-    first, last = _frame_range(site, len(before), len(sign), rng)
-    instance = {"bbox": list(box), "frame_start": first, "frame_end": last, **_row(take, signer, site)}
-    action = {"subset": take.part, "action": [take.gloss, 1, len(sign)]}
-    return Drawn(video, marks, instance, action)
+    span = _frame_range(site, len(before), len(sign), rng)
+    return Plan(take, signer, site, camera, body, box, span, len(sign))
+
+
+def draw_video(plan: Plan) -> bytes:
+    """Return the bytes of a clip's .mp4."""
+    rng = generator(plan.take.seed, _FILM, plan.take.gloss, plan.take.number)
+    room = paint_room(plan.site, plan.signer.skin, rng)
+    film = Film(plan.site, crf=int(rng.integers(19, 25)), grain=rng.uniform(1.0, 2.5))
+    return encode(draw_frames(plan.signer, plan.body, plan.camera, room), film, rng)
+
+
+def draw_landmarks(plan: Plan) -> bytes:
+    """Return the bytes of a clip's .npz of true landmarks."""
+    return landmark_bytes(landmarks(plan.body, plan.camera, float(plan.site.fps)))
+
+
+def instance(plan: Plan) -> dict[str, Any]:
+    """Return a clip's entry in `WLASL_v0.3.json`."""
+    fps, take = plan.site.fps, plan.take
+    return {
+        "bbox": list(plan.box),
+        "fps": int(fps) if fps.denominator == 1 else round(float(fps), 2),
+        "frame_end": plan.span[1],
+        "frame_start": plan.span[0],
+        "instance_id": take.number,
+        "signer_id": plan.signer.number,
+        "source": plan.site.name,
+        "split": take.part,
+        "url": f"sample://{plan.site.name}/{take.id}",
+        "variation_id": 0,
+        "video_id": take.id,
+    }
+
+
+def action(plan: Plan) -> dict[str, Any]:
+    """Return a clip's entry in `nslt_*.json`: its part, and its class and frames."""
+    return {"subset": plan.take.part, "action": [plan.take.gloss, 1, plan.frames]}
 
 
 def _paths(take: Take, site: Site, rng: np.random.Generator) -> tuple[Array, Array, Array]:
@@ -128,18 +166,3 @@ def _frame_range(site: Site, before: int, sign: int, rng: np.random.Generator) -
         start = int(rng.integers(200, 5000))
         return start, start + sign - 1
     return 1, -1
-
-
-def _row(take: Take, signer: Signer, site: Site) -> dict[str, Any]:
-    """Return the fields of a clip's metadata that do not depend on its frames."""
-    fps = int(site.fps) if site.fps.denominator == 1 else round(float(site.fps), 2)
-    return {
-        "fps": fps,
-        "instance_id": take.number,
-        "signer_id": signer.number,
-        "source": site.name,
-        "split": take.part,
-        "url": f"sample://{site.name}/{take.id}",
-        "variation_id": 0,
-        "video_id": take.id,
-    }

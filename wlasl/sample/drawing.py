@@ -44,7 +44,7 @@ def draw_frames(signer: Signer, body: Body, camera: Camera, room: Image) -> Iter
 
 def _fine(points: NDArray[np.float64]) -> Points:
     """Return pixel positions in OpenCV's fixed-point units."""
-    return np.asarray(np.round(points * _FINE), dtype=np.int32)
+    return (points * _FINE).astype(np.int32)
 
 
 def shade(colour: Colour, factor: float) -> Colour:
@@ -76,7 +76,9 @@ class _Pen:
         cv2.fillPoly(picture, [fine], colour, cv2.LINE_AA, _SHIFT)
         cv2.polylines(picture, [fine], True, colour, self.size(rounding), cv2.LINE_AA, _SHIFT)  # noqa: FBT003
 
-    def oval(self, picture: Image, centre: NDArray[np.float64], axes: tuple[float, float], colour: Colour) -> None:
+    def oval(
+        self, picture: Image, centre: NDArray[np.float64], axes: tuple[float, float], colour: Colour
+    ) -> None:
         """Fill an upright ellipse with half axes in shoulder widths."""
         x, y = _fine(centre).tolist()
         across, down = (round(axis * self.scale * _FINE) for axis in axes)
@@ -99,7 +101,9 @@ class _Pen:
         for ear in (7, 8):
             self.oval(picture, pose[ear, :2], (0.07 * tall, 0.1 * tall), shade(self.looks.skin, 0.85))
         self._hair_above(picture, centre, tall)
-        self.oval(picture, centre + [0, 0.04 * tall * self.scale], (0.36 * tall, 0.46 * tall), self.looks.skin)
+        self.oval(
+            picture, centre + [0, 0.04 * tall * self.scale], (0.36 * tall, 0.46 * tall), self.looks.skin
+        )
         self._fringe(picture, centre, tall)
         for eye, inner, outer in ((2, 1, 3), (5, 4, 6)):
             self.oval(picture, pose[eye, :2], (0.075 * tall, 0.04 * tall), (245, 245, 245))
@@ -118,12 +122,16 @@ class _Pen:
             back = np.array([[-0.3, -0.1], [0.3, -0.1], [0.34, 0.55], [-0.34, 0.55]]) * tall
             self.blob(picture, centre + back * self.scale, self.looks.hair, 0.2 * tall)
         if self.looks.hairstyle == "bun":
-            self.oval(picture, centre - [0, 0.56 * tall * self.scale], (0.18 * tall, 0.16 * tall), self.looks.hair)
+            self.oval(
+                picture, centre - [0, 0.56 * tall * self.scale], (0.18 * tall, 0.16 * tall), self.looks.hair
+            )
 
     def _hair_above(self, picture: Image, centre: NDArray[np.float64], tall: float) -> None:
         """Draw the hair around the skull."""
         if self.looks.hairstyle != "bald":
-            self.oval(picture, centre - [0, 0.1 * tall * self.scale], (0.41 * tall, 0.46 * tall), self.looks.hair)
+            self.oval(
+                picture, centre - [0, 0.1 * tall * self.scale], (0.41 * tall, 0.46 * tall), self.looks.hair
+            )
 
     def _fringe(self, picture: Image, centre: NDArray[np.float64], tall: float) -> None:
         """Draw the hair over the forehead."""

@@ -17,7 +17,7 @@ from utils.files import read_json, short_hash, spoken, sync_folder, write_json, 
 from utils.threads import allotted_cores
 
 if TYPE_CHECKING:
-    from wlasl.sample.clips import Take
+    from wlasl.sample.clips import Plan, Take
 
 VERSION = 1
 """Raised with every change to what is drawn: an older sample is then replaced."""
@@ -88,7 +88,9 @@ def takes(options: SampleOptions) -> list[Take]:
     from wlasl.sample.clips import Take  # noqa: PLC0415 - OpenCV and PyAV only when drawing
 
     return [
-        Take(options.seed, gloss, number) for gloss in range(options.glosses) for number in range(options.clips)
+        Take(options.seed, gloss, number)
+        for gloss in range(options.glosses)
+        for number in range(options.clips)
     ]
 
 
@@ -104,7 +106,9 @@ def _complete(folder: Path, stamp: dict[str, Any]) -> bool:
 def _refuse_strangers(folder: Path) -> None:
     """Refuse a folder that holds something other than a sample of this project."""
     if folder.exists() and not (folder / STAMP).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BenchError(f"{folder} is in the way: it holds something other than the sample. Move it elsewhere.")
+        raise BenchError(
+            f"{folder} is in the way: it holds something other than the sample. Move it elsewhere."
+        )
 
 
 @contextlib.contextmanager
@@ -125,8 +129,6 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 def _draw(part: Path, options: SampleOptions, stamp: dict[str, Any], progress: Progress | None) -> None:
     """Draw every clip that `part` lacks, then write the metadata and, last, the stamp."""
-    for name in ("videos", "landmarks", "rows"):
-        (part / name).mkdir(parents=True, exist_ok=True)
     work = takes(options)
     # Drawing and encoding release the interpreter's lock, so threads do it as fast as processes would.
     pool = ThreadPoolExecutor(allotted_cores())
@@ -138,39 +140,34 @@ def _draw(part: Path, options: SampleOptions, stamp: dict[str, Any], progress: P
                 progress(done, len(work))
     finally:
         pool.shutdown(cancel_futures=True)
-    _write_metadata(part, work)
-    shutil.rmtree(part / "rows")
+    _write_metadata(part, [job.result() for job in jobs])
     write_json(part / STAMP, stamp)
 
 
-def _draw_one(part: Path, take: Take) -> None:
-    """Draw one clip unless it is there; its row of metadata is written last, and says that it is."""
-    from wlasl.sample.clips import draw_clip  # noqa: PLC0415 - OpenCV and PyAV only when drawing
+def _draw_one(part: Path, take: Take) -> Plan:
+    """Draw one clip unless it is there; its landmarks are written last, and say that it is."""
+    from wlasl.sample.clips import draw_landmarks, draw_video, plan_clip  # noqa: PLC0415 - OpenCV when drawing
 
-    row = part / "rows" / f"{take.id}.json"
-    if row.is_file():
-        return
-    drawn = draw_clip(take)
-    write_whole(part / "videos" / f"{take.id}.mp4", lambda file: file.write(drawn.video))
-    write_whole(part / "landmarks" / f"{take.id}.npz", lambda file: file.write(drawn.landmarks))
-    write_json(row, {"instance": drawn.instance, "action": drawn.action})
+    plan = plan_clip(take)
+    marks = part / "landmarks" / f"{take.id}.npz"
+    if not marks.is_file():
+        video = draw_video(plan)
+        write_whole(part / "videos" / f"{take.id}.mp4", lambda file: file.write(video))
+        write_whole(marks, lambda file: file.write(draw_landmarks(plan)))
+    return plan
 
 
-def _write_metadata(part: Path, work: list[Take]) -> None:
-    """Write `WLASL_v0.3.json` and `nslt_<glosses>.json` from the rows of all clips."""
+def _write_metadata(part: Path, plans: list[Plan]) -> None:
+    """Write `WLASL_v0.3.json` and `nslt_<glosses>.json`."""
+    from wlasl.sample.clips import action, instance  # noqa: PLC0415 - OpenCV and PyAV only when drawing
     from wlasl.sample.signs import SIGNS  # noqa: PLC0415 - beside its one use
 
-    rows = {take.id: read_json(part / "rows" / f"{take.id}.json") for take in work}
-    glosses = sorted({take.gloss for take in work})
-    entries = [
-        {
-            "gloss": SIGNS[gloss].gloss,
-            "instances": [rows[take.id]["instance"] for take in work if take.gloss == gloss],
-        }
-        for gloss in glosses
-    ]
-    write_json(part / "WLASL_v0.3.json", entries)
-    write_json(part / f"nslt_{len(glosses)}.json", {clip: row["action"] for clip, row in rows.items()})
+    entries: dict[int, list[dict[str, Any]]] = {}
+    for plan in plans:
+        entries.setdefault(plan.take.gloss, []).append(instance(plan))
+    glosses = [{"gloss": SIGNS[gloss].gloss, "instances": clips} for gloss, clips in entries.items()]
+    write_json(part / "WLASL_v0.3.json", glosses)
+    write_json(part / f"nslt_{len(glosses)}.json", {plan.take.id: action(plan) for plan in plans})
 
 
 def _put_in_place(part: Path, folder: Path) -> None:

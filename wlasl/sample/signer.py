@@ -18,7 +18,9 @@ Colour = tuple[int, int, int]
 # Base of each finger in the palm (along the fingers, towards the thumb), the lengths of its three bones, and how far
 # it turns sideways per unit of spread (radians), all in hand lengths; thumb first.
 _BASES = np.array([[0.14, 0.13], [0.50, 0.18], [0.53, 0.06], [0.50, -0.06], [0.44, -0.17]])
-_BONES = np.array([[0.20, 0.17, 0.14], [0.22, 0.14, 0.11], [0.25, 0.15, 0.11], [0.23, 0.14, 0.11], [0.18, 0.11, 0.09]])
+_BONES = np.array(
+    [[0.20, 0.17, 0.14], [0.22, 0.14, 0.11], [0.25, 0.15, 0.11], [0.23, 0.14, 0.11], [0.18, 0.11, 0.09]]
+)
 _TURNS = np.array([0.0, 0.19, 0.05, -0.10, -0.27])
 _BENDS = np.deg2rad([75.0, 95.0, 60.0])
 
@@ -80,7 +82,15 @@ class Body:
 
 
 _SKINS = ((255, 224, 196), (241, 194, 150), (224, 172, 125), (198, 140, 96), (150, 98, 62), (104, 66, 44))
-_CLOTHES = ((28, 34, 48), (38, 70, 120), (20, 96, 90), (92, 30, 60), (58, 58, 62), (70, 92, 48), (88, 60, 130))
+_CLOTHES = (
+    (28, 34, 48),
+    (38, 70, 120),
+    (20, 96, 90),
+    (92, 30, 60),
+    (58, 58, 62),
+    (70, 92, 48),
+    (88, 60, 130),
+)
 _PALE = ((238, 238, 232), (190, 214, 236), (236, 210, 150))
 _HAIR = ((30, 24, 22), (70, 44, 28), (120, 78, 40), (196, 160, 96), (140, 140, 145))
 
@@ -131,7 +141,13 @@ def pose_body(signer: Signer, paths: Array, sway: Array) -> Body:
         reached, elbow = _reach(signer, shoulder, hand[:, 0])
         hand += (reached - hand[:, 0])[:, None]
         hands[:, slot] = hand * side + trunk[:, None]
-        joints = {11: shoulder + np.zeros((count, 3)), 13: elbow, 15: reached, 17: hand[:, 17], 19: hand[:, 5]}
+        joints = {
+            11: shoulder + np.zeros((count, 3)),
+            13: elbow,
+            15: reached,
+            17: hand[:, 17],
+            19: hand[:, 5],
+        }
         joints |= {21: hand[:, 2], 23: np.array([0.36, 1.75, 0.0]) - trunk * side}
         for index, points in joints.items():
             pose[:, index + slot] = points * side + trunk

@@ -93,7 +93,14 @@ def _reversed(gloss: str, forward: str) -> Sign:
     """Return the sign that is another one played backwards."""
     sign = _FORWARD[forward]
     return Sign(
-        gloss, sign.handshape, sign.place, sign.movement, sign.facing, sign.other, sign.reach, reversal_of=forward
+        gloss,
+        sign.handshape,
+        sign.place,
+        sign.movement,
+        sign.facing,
+        sign.other,
+        sign.reach,
+        reversal_of=forward,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import av
@@ -21,23 +22,37 @@ _TAGS = {"bt601": "smpte170m", "bt709": "bt709"}
 _GRAIN_MARGIN = 32
 
 
-def encode(frames: Iterable[Image], site: Site, crf: int, grain: float, rng: np.random.Generator) -> bytes:
-    """Return an MP4 file of H.264 frames; the same pictures and options give the same bytes.
+@dataclass(frozen=True, slots=True)
+class Film:
+    """How a clip is recorded.
 
-    Args:
-        frames: pictures, uint8 [H, W, 3] RGB.
+    Attributes:
         site: size, frame rate and colour matrix.
         crf: x264's quality, lower is better.
         grain: standard deviation of the camera's noise in brightness, 0 to 255.
-        rng: where the noise is drawn from.
     """
+
+    site: Site
+    crf: int
+    grain: float
+
+
+def encode(frames: Iterable[Image], film: Film, rng: np.random.Generator) -> bytes:
+    """Return an MP4 file of H.264 frames; the same pictures, film and noise give the same bytes.
+
+    Args:
+        frames: pictures, uint8 [H, W, 3] RGB.
+        film: how they are recorded.
+        rng: where the camera's noise is drawn from.
+    """
+    site = film.site
     width, height = site.size
     field = rng.standard_normal((height + _GRAIN_MARGIN, width + _GRAIN_MARGIN), dtype=np.float32)
-    noise = np.round(field * grain).astype(np.int16)
+    noise = np.round(field * film.grain).astype(np.int16)
     matrix = _yuv_matrix(*_LUMA[site.matrix])
     file = io.BytesIO()
     with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("libx264", rate=site.fps, options=_options(site, crf))
+        stream = container.add_stream("libx264", rate=site.fps, options=_options(film))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         # One thread and no build date: the bytes depend on nothing but the pictures and the library.
         stream.codec_context.thread_count = 1
@@ -53,13 +68,14 @@ def encode(frames: Iterable[Image], site: Site, crf: int, grain: float, rng: np.
     return file.getvalue()
 
 
-def _options(site: Site, crf: int) -> dict[str, str]:
+def _options(film: Film) -> dict[str, str]:
     """Return x264's options: fast, one thread, and the colour tags that the site writes."""
-    options = {"preset": "veryfast", "crf": str(crf), "threads": "1"}
-    if site.matrix in _TAGS:
-        tag = _TAGS[site.matrix]
-        options["x264-params"] = f"colorprim={tag}:transfer={tag}:colormatrix={tag}:range=tv"
-    return options
+    # Nearly x264's fastest preset, but with what files on the web have: B-frames, CABAC and the loop filter.
+    parameters = ["cabac=1", "bframes=2", "deblock=0,0"]
+    if film.site.matrix in _TAGS:
+        tag = _TAGS[film.site.matrix]
+        parameters += [f"colorprim={tag}", f"transfer={tag}", f"colormatrix={tag}", "range=tv"]
+    return {"preset": "ultrafast", "crf": str(film.crf), "threads": "1", "x264-params": ":".join(parameters)}
 
 
 def _yuv_matrix(red: float, blue: float) -> NDArray[np.float32]:
