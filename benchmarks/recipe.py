@@ -10,9 +10,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from benchmarks.schema import run_id
 from models import zoo
 from utils.errors import BenchError
-from utils.files import read_json, short_hash
+from utils.files import read_json
 from utils.names import nearest
 
 try:
@@ -37,7 +38,7 @@ class Recipe(BaseModel):
     # How a clip is stored (`wlasl.video.View`).
     crop: Literal["signer", "frame"] = Field(default="signer", description="the signer's box or the frame")
     margin: float = Field(default=0.1, ge=0, le=1, description="added to each side of the box, share of it")
-    store_size: int = Field(default=256, ge=16, le=1024, description="stored side, pixels")
+    store_size: int = Field(default=256, ge=16, le=4096, multiple_of=16, description="stored side, pixels")
     quality: int = Field(default=95, ge=50, le=100, description="JPEG quality of the store")
     codec: Literal["jpeg", "raw"] = Field(default="jpeg", description="how the store keeps frames")
 
@@ -110,10 +111,7 @@ class Recipe(BaseModel):
         The path of the weights is left out once their SHA-256 stands for it, so that the same file in
         another folder is the same run.
         """
-        fields = self.model_dump(mode="json")
-        if self.weights_sha256 is not None:
-            fields.pop("weights")
-        return short_hash(fields)
+        return run_id(self.model_dump(mode="json"))
 
     def revised(self, **changes: object) -> Recipe:
         """Return this recipe with some fields changed, checked again."""

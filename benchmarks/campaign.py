@@ -1,0 +1,66 @@
+"""What one `bench run` line asks for: clips prepared once, a run per recipe, a table of what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.inputs import Inputs
+from benchmarks.progress import Bars
+from benchmarks.recipe import Recipe
+from benchmarks.run import Machine, Outcome, Places, is_first_process, run
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command line asks for.
+
+    Attributes:
+        recipes: one per run; they differ by the seed alone.
+        data: the data set's folder; None for the usual places.
+        store: where prepared clips lie.
+        places: where records, checkpoints and scores go.
+        machine: device and processes.
+        again: train anew where a result is there.
+    """
+
+    recipes: Sequence[Recipe]
+    data: Path | None
+    store: Path
+    places: Places
+    machine: Machine
+    again: bool = False
+
+
+def carry_out(request: Request) -> list[Outcome]:
+    """Prepare the clips, carry out every recipe in turn, and return how each ended.
+
+    Raises:
+        BenchError: nothing could start, or a run failed; the runs before it are recorded.
+    """
+    with Bars(silent=not is_first_process()) as bars:
+        inputs = _inputs(request, bars)
+        _announce(inputs, bars)
+        machine = replace(request.machine, progress=bars)
+        return [_one(recipe, inputs, replace(request, machine=machine), bars) for recipe in request.recipes]
+
+
+def _one(recipe: Recipe, inputs: Inputs, request: Request, bars: Bars) -> Outcome:
+    """Carry out one recipe and say where it stands."""
+    bars.say(f"{recipe.model} on {recipe.split}, seed {recipe.seed}, {recipe.engine}")
+    outcome = run(recipe, inputs, request.places, request.machine, again=request.again)
+    if outcome.repeated:
+        bars.say(f"run {outcome.record.id} is done already; --again trains it anew")
+    return outcome
+
+
+def _announce(inputs: Inputs, bars: Bars) -> None:
+    """Say which clips are at hand, and what that means for the numbers."""
+    parts = inputs.coverage().parts
+    counts = ", ".join(f"{name} {part.scored} of {part.official}" for name, part in parts.items())
+    bars.say(f"clips at hand: {counts}")
+    untrained = inputs.untrained()
+    if untrained and len(untrained) < len(inputs.dataset.subset.glosses):
+        few = ", ".join(untrained[:5]) + (", ..." if len(untrained) > 5 else "")  # noqa: PLR2004 - a line's worth
+        bars.say(f"{len(untrained)} glosses have no training clip and cannot be learnt: {few}")

@@ -1,0 +1,113 @@
+"""From a recipe to the batches that an engine sees: prepared clips, sampled, cropped, in parts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.recipe import Recipe
+from benchmarks.schema import Clips, Coverage
+from utils.errors import BenchError
+from utils.threads import allotted_cores
+from wlasl.augment import Crop
+from wlasl.clips import PARTS, Clip, Part, fingerprint
+from wlasl.loader import ClipLoader, LoaderOptions
+from wlasl.sampling import Sampling
+from wlasl.store import ClipStore
+from wlasl.subsets import DataSet
+from wlasl.view import View
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The clips of a run that can be read, and why the others cannot.
+
+    Attributes:
+        dataset: the subset and its files.
+        store: the prepared clips.
+        reasons: per clip that is not there, why.
+    """
+
+    dataset: DataSet
+    store: ClipStore
+    reasons: Mapping[str, str]
+
+    def clips(self, part: Part) -> tuple[Clip, ...]:
+        """Return the clips of a part that can be read, in the metadata's order."""
+        ids = frozenset(self.store.ids)
+        return tuple(clip for clip in self.dataset.subset.part(part) if clip.id in ids)
+
+    def fingerprint(self, *parts: Part) -> str:
+        """Return the fingerprint of the readable clips of these parts (all where none is named)."""
+        chosen = [clip for part in parts or PARTS for clip in self.clips(part)]
+        return fingerprint(chosen, self.dataset.subset.revision)
+
+    def coverage(self) -> Clips:
+        """Return, per part, how many of the official clips can be read, and why the others cannot."""
+        parts = {}
+        for part in PARTS:
+            official, scored = len(self.dataset.subset.part(part)), len(self.clips(part))
+            parts[part] = Coverage(scored=scored, missing=official - scored, official=official)
+        reasons = dict(sorted(Counter(self.reasons.values()).items()))
+        return Clips(parts=parts, test=self.fingerprint("test"), missing_reasons=reasons)
+
+    def untrained(self) -> tuple[str, ...]:
+        """Return the glosses that have no training clip here."""
+        seen = {clip.label for clip in self.clips("train")}
+        return tuple(gloss for label, gloss in enumerate(self.dataset.subset.glosses) if label not in seen)
+
+    def check(self, recipe: Recipe) -> None:
+        """Refuse to start where a part that is needed has no readable clip.
+
+        Raises:
+            BenchError: says which part, and how to see what is missing.
+        """
+        needed: tuple[Part, ...] = ("train", "test") if recipe.select == "last" else PARTS
+        for part in needed:
+            if not self.clips(part):
+                official = len(self.dataset.subset.part(part))
+                raise BenchError(
+                    f"None of the {official} {part} clips of {recipe.split} can be read under {self.dataset.root}. "
+                    f"`bench data doctor --split {recipe.split}` lists what is missing and why."
+                )
+
+
+def view(recipe: Recipe) -> View:
+    """Return how the recipe's clips are stored."""
+    return View(
+        crop=recipe.crop,
+        margin=recipe.margin,
+        size=recipe.store_size,
+        quality=recipe.quality,
+        codec=recipe.codec,
+    )
+
+
+def loader(recipe: Recipe, inputs: Inputs, part: Part, *, train: bool = False) -> ClipLoader:
+    """Return one part's batches: shuffled and augmented in training, whole and in order otherwise."""
+    sampling = Sampling(
+        frames=recipe.frames,
+        stride=recipe.stride,
+        train=recipe.sampling,
+        test=recipe.test_sampling,
+        pad=recipe.pad,
+        views=recipe.views,
+    )
+    ratio = recipe.crop_ratio_max
+    crop = Crop(
+        size=recipe.size,
+        scale=(recipe.crop_scale_min, recipe.crop_scale_max),
+        ratio=(1 / ratio, ratio),
+        hflip=recipe.hflip,
+    )
+    options = LoaderOptions(
+        batch_size=recipe.batch_size, seed=recipe.seed, train=train, threads=allotted_cores()
+    )
+    return ClipLoader(inputs.store, inputs.clips(part), sampling, crop, options)
+
+
+def default_store(folder: Path) -> Path:
+    """Return where prepared clips lie by default, under the project's folder."""
+    return folder / "data" / "stores"

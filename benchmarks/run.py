@@ -1,0 +1,299 @@
+"""One run, from its recipe to its record: prepare, train on train, choose on val, score test once."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from benchmarks import inputs as clips_of
+from benchmarks import metrics
+from benchmarks.engine import Engine, Fitted, Job, Progress, Silent
+from benchmarks.inputs import Inputs
+from benchmarks.recipe import Recipe
+from benchmarks.records import read_record, record_path, write_record
+from benchmarks.schema import Cost, InitialWeights, Record, Selection
+from benchmarks.scores import Scored, Scores, write_scores
+from benchmarks.where import where
+from models import weights, zoo
+from utils.errors import FAILURE, BenchError
+from utils.files import write_json, write_text
+from wlasl.clips import Part
+
+_ENGINES = {
+    "torch": "benchmarks.torch_engine:TorchEngine",
+    "tensorflow": "benchmarks.keras_engine:KerasEngine",
+}
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders of a run: none of them changes its scores.
+
+    Attributes:
+        results: records, one small file per run.
+        runs: checkpoints and scores, a folder per run.
+    """
+
+    results: Path
+    runs: Path
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a run may use: none of it is part of the recipe.
+
+    Attributes:
+        device: auto, cpu or cuda.
+        devices: processes, each with a device of its own.
+        progress: hears how it goes.
+    """
+
+    device: str = "auto"
+    devices: int = 1
+    progress: Progress = Silent()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        record: what was written, or found.
+        path: where the record lies.
+        repeated: the record was there already, and nothing was trained.
+        main: whether this process is the one that prints.
+    """
+
+    record: Record
+    path: Path
+    repeated: bool = False
+    main: bool = True
+
+
+def complete(recipe: Recipe, inputs: Inputs, weights_file: Path | None) -> Recipe:
+    """Fill in what only this machine knows: the clips at hand and the weights' SHA-256.
+
+    The file's name stands in the recipe, never its folder: a record holds no path of a machine.
+    """
+    changes: dict[str, object] = {"clips": inputs.fingerprint()}
+    if weights_file is not None:
+        changes.update(weights=weights_file.name, weights_sha256=weights.digest(weights_file))
+    return recipe.revised(**changes)
+
+
+def initial_weights(recipe: Recipe) -> Path | None:
+    """Return the file that training starts from: None for random weights.
+
+    Raises:
+        BenchError: the file is missing, or the official one cannot be downloaded.
+    """
+    if recipe.weights == "none":
+        return None
+    if recipe.weights == "kinetics":
+        return weights.kinetics(recipe.model)
+    path = Path(recipe.weights).expanduser()
+    if not path.exists():
+        raise BenchError(
+            f"There is no weights file {path}. --weights takes none, kinetics, or a checkpoint file."
+        )
+    return path
+
+
+def run(recipe: Recipe, inputs: Inputs, places: Places, machine: Machine, *, again: bool = False) -> Outcome:
+    """Carry out a recipe, or recognise that it has been.
+
+    A run that was cut goes on from its checkpoint. A run that fails leaves a record with the reason.
+
+    Args:
+        recipe: resolved; `clips` and `weights_sha256` are filled in here.
+        inputs: the prepared clips.
+        places: where its files go.
+        machine: what it may use.
+        again: train anew even where a finished record is there.
+
+    Raises:
+        BenchError: it cannot start, or failed with a reason that is written down.
+        KeyboardInterrupt: stopped; its checkpoint is kept.
+    """
+    inputs.check(recipe)
+    weights_file = initial_weights(recipe)
+    recipe = complete(recipe, inputs, weights_file)
+    found = finished(recipe, places.results)
+    if found is not None and not again:
+        return replace(found, main=is_first_process())
+    attempt = _Attempt(recipe, inputs, places, machine, weights_file)
+    if again and is_first_process():
+        attempt.forget()
+    return attempt.carry_out()
+
+
+def finished(recipe: Recipe, results: Path) -> Outcome | None:
+    """Return the outcome of a recipe that was carried out before, or None."""
+    path = record_path(
+        results, Record(id=recipe.id, status="skipped", reason="-", recipe=recipe.model_dump())
+    )
+    if not path.is_file():
+        return None
+    stored = read_record(path)
+    if stored.record.status != "done" or stored.altered:
+        return None
+    return Outcome(stored.record, path, repeated=True)
+
+
+def is_first_process() -> bool:
+    """Say whether this is the process that a user started, before any engine can tell."""
+    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("SLURM_PROCID", "0") == "0"
+
+
+class _Attempt:
+    """One attempt at a recipe."""
+
+    def __init__(
+        self, recipe: Recipe, inputs: Inputs, places: Places, machine: Machine, weights_file: Path | None
+    ) -> None:
+        """Note what the attempt works with and when it began."""
+        self.recipe, self.inputs, self.places = recipe, inputs, places
+        self.folder = places.runs / recipe.id
+        self.job = Job(
+            classes=len(inputs.dataset.subset.glosses),
+            input=zoo.system(recipe.model).input,
+            folder=self.folder,
+            weights=weights_file,
+            device=machine.device,
+            devices=machine.devices,
+            progress=machine.progress,
+        )
+        self.started, self.clock = _now(), time.monotonic()
+        self.main = is_first_process()
+
+    def forget(self) -> None:
+        """Delete the checkpoints of earlier attempts; scores and record stay until new ones replace them."""
+        for path in self.folder.glob("last.ckpt*"):
+            path.unlink()
+
+    def carry_out(self) -> Outcome:
+        """Fit, predict and write the record; write a failed one where that ends in an error."""
+        self._open_places()
+        try:
+            engine = self._engine()
+            self.main = engine.main
+            fitted = engine.fit(self._loader("train", train=True), self._loader("val"))
+            record = self._done(engine, fitted)
+        except BenchError as error:
+            self._write_failure(str(error))
+            raise
+        except Exception as error:
+            self._write_failure(f"{type(error).__name__}: {error}"[:2000])
+            raise
+        path = write_record(self.places.results, record) if self.main else Path()
+        return Outcome(record, path, main=self.main)
+
+    def _open_places(self) -> None:
+        """Find out before training, not after it, whether the folders can be written to."""
+        if self.main:
+            write_text(self.folder / "recipe.json", self.recipe.model_dump_json(indent=2) + "\n")
+            probe = self.places.results / ".writable"
+            write_text(probe, "")
+            probe.unlink(missing_ok=True)
+
+    def _engine(self) -> Engine:
+        """Build the recipe's engine; its framework is imported here."""
+        module, _, name = _ENGINES[self.recipe.engine].partition(":")
+        engine: Engine = getattr(importlib.import_module(module), name)(self.recipe, self.job)
+        return engine
+
+    def _loader(self, part: Part, *, train: bool = False) -> Any:  # noqa: ANN401 - a ClipLoader, as Batches
+        """Return one part's batches."""
+        return clips_of.loader(self.recipe, self.inputs, part, train=train)
+
+    def _done(self, engine: Engine, fitted: Fitted) -> Record:
+        """Score val and test with the chosen weights and put the record together."""
+        parts: dict[str, dict[str, float | int | None]] = {}
+        scored: dict[str, Scored] = {}
+        for part in ("val", "test"):
+            loader = self._loader(part)
+            if len(loader.clips):
+                self.job.progress.begin(f"scoring {part}", loader.steps())
+                scores = engine.predict(loader)
+                scored[part] = Scored(tuple(clip.id for clip in loader.clips), loader.labels, scores)
+                parts[part] = metrics.evaluate(scores, loader.labels)
+                self.job.progress.end(_headline(parts[part]))
+        if self.main:
+            write_json(self.folder / "history.json", fitted.history)
+            write_scores(self.folder / "scores.npz", Scores(self.inputs.dataset.subset.glosses, scored))
+        return self._record(engine.facts(), fitted, parts)
+
+    def _record(
+        self, facts: dict[str, Any], fitted: Fitted, parts: dict[str, dict[str, float | int | None]]
+    ) -> Record:
+        """Put the record of a finished run together."""
+        chosen = fitted.history[fitted.chosen_epoch] if fitted.chosen_epoch >= 0 else {}
+        value = chosen.get(fitted.selection)
+        return Record(
+            id=self.recipe.id,
+            status="done",
+            recipe=self.recipe.model_dump(mode="json"),
+            metrics=parts,
+            selection=Selection(rule=fitted.selection, epoch=fitted.chosen_epoch, value=value),
+            clips=self.inputs.coverage(),
+            weights=self._weights(),
+            cost=self._cost(facts, fitted),
+            where=where(self.recipe.engine, facts),
+            started=self.started,
+            finished=_now(),
+        )
+
+    def _cost(self, facts: dict[str, Any], fitted: Fitted) -> Cost:
+        """Return what the run took; the time of attempts that were cut counts as far as it was of use."""
+        fit = sum(row["seconds"] for row in fitted.history)
+        return Cost(
+            seconds=round(max(fit, time.monotonic() - self.clock), 1),
+            seconds_fit=round(fit, 1),
+            peak_memory_mb=facts.get("peak_memory_mb"),
+            peak_device_memory_mb=facts.get("peak_device_memory_mb"),
+            parameters=facts.get("parameters"),
+            gmacs=facts.get("gmacs"),
+            epochs=len(fitted.history),
+            steps=fitted.steps,
+        )
+
+    def _weights(self) -> InitialWeights:
+        """Return where training started from."""
+        return InitialWeights(source=self.recipe.weights, sha256=self.recipe.weights_sha256)
+
+    def _write_failure(self, reason: str) -> None:
+        """Leave a record that says why there is no result; a disk that refuses it too is no second error."""
+        if not self.main:
+            return
+        record = Record(
+            id=self.recipe.id,
+            status="failed",
+            reason=reason,
+            recipe=self.recipe.model_dump(mode="json"),
+            clips=self.inputs.coverage(),
+            weights=self._weights(),
+            where=where(self.recipe.engine, {}),
+            started=self.started,
+            finished=_now(),
+        )
+        try:
+            write_record(self.places.results, record)
+        except BenchError as error:
+            raise BenchError(
+                f"{reason} The failure could not be recorded: {error}", exit_code=FAILURE
+            ) from error
+
+
+def _headline(part: dict[str, float | int | None]) -> str:
+    """Say a part's result in a few words."""
+    return f"top-1 {100 * (part['top1'] or 0):.1f} % of {part['clips']} clips, loss {part['loss']:.3f}"
+
+
+def _now() -> str:
+    """Return the time in UTC, ISO 8601, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,79 @@
+"""Where a run was carried out: the code's commit, the packages' versions, the kind of processor."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.schema import Where
+from slurm import job
+from wlasl.root import project_folder
+
+_PACKAGES = {
+    "torch": ("torch", "torchvision", "lightning-fabric"),
+    "tensorflow": ("tensorflow", "tf-keras", "tf-models-official"),
+}
+_ALWAYS = ("wlasl-bench", "numpy", "av", "simplejpeg", "opencv-python-headless")
+
+
+def where(engine: str, facts: dict[str, Any]) -> Where:
+    """Return what a record says of where it ran; no host, user or path.
+
+    Args:
+        engine: torch or tensorflow; decides which packages are named.
+        facts: what the engine says of its device.
+    """
+    commit, dirty = git_state(project_folder())
+    return Where(
+        device=str(facts.get("device", "")),
+        cpu=cpu_model(),
+        commit=commit,
+        dirty=dirty,
+        versions={"python": platform.python_version(), **_versions((*_ALWAYS, *_PACKAGES[engine]))},
+        slurm={name: str(value) for name, value in job.facts().items()},
+    )
+
+
+def git_state(folder: Path) -> tuple[str, bool]:
+    """Return the commit of a working copy and whether it has changes; ("", False) where there is no git."""
+    commit = _git(folder, "rev-parse", "--short=12", "HEAD")
+    return commit, bool(commit and _git(folder, "status", "--porcelain", "--untracked-files=no"))
+
+
+def _git(folder: Path, *words: str) -> str:
+    """Return what git prints, or nothing where it cannot answer."""
+    try:
+        done = subprocess.run(  # noqa: S603 - the words are ours
+            ["git", "-C", str(folder), *words],  # noqa: S607 - whichever git the user has
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def cpu_model() -> str:
+    """Return the processor's model name, or its architecture where the system does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """Return the versions of the packages that are installed."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
