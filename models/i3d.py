@@ -1,7 +1,8 @@
 """I3D (Carreira and Zisserman 2017, arXiv:1705.07750); origin google-deepmind/kinetics-i3d, Apache-2.0.
 
 Inception-v1 inflated to three dimensions, written from the paper. The modules bear the names of the common
-PyTorch state dict (`rgb_imagenet.pt`), so that it loads strictly. Shapes: B clips, C channels, T frames, H rows, W columns.
+PyTorch state dict (`rgb_imagenet.pt`), so that it loads strictly.
+Shapes: B clips, C channels, T frames, H rows, W columns.
 """
 
 from __future__ import annotations
