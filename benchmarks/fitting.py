@@ -116,17 +116,28 @@ class Fit:
     def _epoch(self, train: Batches, val: Batches) -> None:
         """Go through the training part once, from where the checkpoint left it, and look at val."""
         loop, since = self.loop, time.monotonic()
-        self.job.progress.begin(f"epoch {loop.epoch + 1}/{self.recipe.epochs}", train.steps(), loop.step)
+        name, total = f"epoch {loop.epoch + 1}/{self.recipe.epochs}", train.steps() + val.steps()
+        self.job.progress.begin(name, total, loop.step)
         for batch, step in self._steps(train):
             loss = self.learner.step(batch, step)
             self._note(loss, batch, step, train)
             self.job.progress.advance(f"loss {loop.loss_sum / loop.step:.3f}")
-            if self._stop.is_set() or time.monotonic() - self._saved_at > self.job.checkpoint_seconds:
+            # Between two moves of the optimiser there are gradients, which no checkpoint holds.
+            if step.update and self._is_time_to_save():
                 loop.seconds, since = loop.seconds + time.monotonic() - since, time.monotonic()
                 self._save()
-            if self._stop.is_set():
-                raise KeyboardInterrupt
+                self._stop_if_asked()
         self._close_epoch(train, val, since)
+        self._stop_if_asked()
+
+    def _is_time_to_save(self) -> bool:
+        """Say whether the last checkpoint is old, or somebody asked to stop."""
+        return self._stop.is_set() or time.monotonic() - self._saved_at > self.job.checkpoint_seconds
+
+    def _stop_if_asked(self) -> None:
+        """Stop, right after a checkpoint, where somebody asked to."""
+        if self._stop.is_set():
+            raise KeyboardInterrupt
 
     def _steps(self, train: Batches) -> Iterator[tuple[Batch, Step]]:
         """Yield this process's batches of the epoch with what the learner must know of each."""
@@ -162,8 +173,9 @@ class Fit:
         row["lr"] = learning_rate(self.recipe, loop.epoch + 1, self._plateaus())
         if len(val.clips):
             scores = self.learner.scores(val)
+            metrics.check(scores, val.labels)
             row["val_loss"] = metrics.cross_entropy(scores, val.labels)
-            row["val_top1"] = metrics.top_k(scores, val.labels, 1)
+            row["val_top1"] = float((metrics.ranks(scores, val.labels) == 0).mean())
         row["seconds"] = round(loop.seconds + time.monotonic() - since, 3)
         loop.history.append(row)
         if self._is_best(row):
