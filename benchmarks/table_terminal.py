@@ -1,0 +1,123 @@
+"""The table on a terminal: the rows of `results/README.md`, in the columns that 100 characters hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from benchmarks import table_text as text
+from benchmarks.published import Published
+from benchmarks.records import Stored
+from benchmarks.table import Board, Measure, Row, Section, Table, title
+
+_IDS = 3
+"""How many ids of runs a row shows."""
+
+
+def print_table(table: Table, console: Console, split: str | None = None) -> None:
+    """Print every subset that has records, or the one named `split`."""
+    sections = [section for section in table.sections if split in {None, section.subset}]
+    for section in sections:
+        _print_section(section, console)
+    if not sections:
+        what = f"for {title(split)} " if split else ""
+        console.print(
+            f"No results {what}yet. `bench run --model movinet-a3 --split {split or 'sample'}` makes some."
+        )
+    for sentence in table.unreadable:
+        console.print(f"Left out: {sentence}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_section(section: Section, console: Console) -> None:
+    """Print one subset."""
+    console.print(Text(f"\n{title(section.subset)}", style="bold"))
+    for number, board in enumerate(section.boards):
+        words = "\n" * (number > 0) + f"{text.caption(board)}. {text.warning(board, len(section.boards) - 1)}"
+        console.print(Text(words.rstrip()), _board(board), sep="\n")
+    if section.unfinished:
+        console.print("\nNot finished", _listed(section.unfinished, lambda one: one.record.reason), sep="\n")
+    if section.altered:
+        heading = "\nAltered, and so in no number above"
+        console.print(heading, _listed(section.altered, lambda one: one.altered), sep="\n")
+
+
+def _board(board: Board) -> Grid:
+    """Lay out the rows over one set of test clips."""
+    grid = _grid()
+    grid.add_column("#", justify="right")
+    grid.add_column("Model", overflow="fold", min_width=max(len(row.first.model) for row in board.rows))
+    for name in ("Size", "Top-1", "Top-2", "Top-5", "Top-10", "Loss"):
+        grid.add_column(name, justify="right")
+    grid.add_column("Time, runs")
+    if any(row.published for row in board.rows):
+        grid.add_column("Published", overflow="fold", min_width=len("65.89/84.11"))
+    for row in board.rows:
+        grid.add_row(*map(Text, _cells(row)[: len(grid.columns)]))
+    return grid
+
+
+def _grid() -> Grid:
+    """Return an empty table in the style of all of them."""
+    return Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+
+
+def _cells(row: Row) -> list[str]:
+    """Write a row's cells, a few lines each; what was published comes last."""
+    return [
+        str(row.rank),
+        _about(row),
+        f"{text.millions(row.first)} M\n{text.gmacs(row.first)} G",
+        _in_lines(row.top[1]),
+        *(_short(row.top[k]) for k in (2, 5, 10)),
+        text.loss(row.loss).replace(" ± ", "\n±"),
+        _runs(row),
+        "\n".join(map(_published, row.published)),
+    ]
+
+
+def _about(row: Row) -> str:
+    """Write which system a row is, what it saw, where it started from, and how it differs from others."""
+    engine = row.first.recipe.get("engine", "torch")
+    lines = [row.first.model, f"{text.shape(row.first)}, {text.weights(row.first)}"]
+    return "\n".join([*lines, *([] if engine == "torch" else [str(engine)]), *row.differs])
+
+
+def _runs(row: Row) -> str:
+    """Write a row's mean time and the ids of its runs, the first three of many."""
+    ids = [record.id for record in row.records]
+    more = [f"and {len(ids) - _IDS} more"] if len(ids) > _IDS else []
+    missing = [f"{text.seeds(row)} runs"] if len(ids) < row.attempted else []
+    return "\n".join([text.mean_duration(row), *ids[:_IDS], *more, *missing])
+
+
+def _published(row: Published) -> str:
+    """Write a published number above its source."""
+    return f"{text.rates(row).replace(' ', '')}\n{row.source}"
+
+
+def _in_lines(value: Measure | None) -> str:
+    """Write a rate with its interval or spread below it."""
+    return text.measure(value).replace(" (", "\n").replace(")", "").replace(" ± ", "\n±")
+
+
+def _short(value: Measure | None) -> str:
+    """Write a rate with its spread below it, without an interval."""
+    if value is None:
+        return text.NONE
+    return text.percent(value.mean) + (f"\n±{100 * value.spread:.2f}" if value.spread is not None else "")
+
+
+def _listed(stored: Sequence[Stored], why: Callable[[Stored], str]) -> Grid:
+    """Lay out single runs with a reason each."""
+    grid = _grid()
+    for name in ("Model", "Seed", "Run", "Status", "Why"):
+        grid.add_column(name, overflow="fold")
+    for one in stored:
+        record = one.record
+        seed = str(record.recipe.get("seed", text.NONE))
+        grid.add_row(*map(Text, (record.model, seed, one.path.stem, record.status, why(one))))
+    return grid

@@ -1,0 +1,162 @@
+"""What stands in the cells of a table, as plain text: the same words in Markdown and on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from benchmarks.published import Published
+from benchmarks.schema import Record
+from benchmarks.table import Board, Measure, Row
+
+NONE = "-"
+"""What stands where there is no number."""
+
+_COMMIT_DIGITS = 7
+
+
+def percent(value: float | None) -> str:
+    """Write a fraction as percent with two decimals."""
+    return NONE if value is None else f"{100 * value:.2f}"
+
+
+def measure(value: Measure | None) -> str:
+    """Write a rate over seeds: `63.95 (57.9-69.6)` for one seed, `63.95 ± 0.41` for several."""
+    if value is None:
+        return NONE
+    if value.spread is not None:
+        return f"{percent(value.mean)} ± {100 * value.spread:.2f}"
+    if value.low is None or value.high is None:
+        return percent(value.mean)
+    return f"{percent(value.mean)} {interval(value.low, value.high)}"
+
+
+def interval(low: float, high: float) -> str:
+    """Write a 95 % interval of fractions as percent, one decimal."""
+    return f"({100 * low:.1f}-{100 * high:.1f})"
+
+
+def loss(value: Measure | None) -> str:
+    """Write a cross-entropy, with its spread where there are several seeds."""
+    if value is None:
+        return NONE
+    return f"{value.mean:.3f}" + (f" ± {value.spread:.3f}" if value.spread is not None else "")
+
+
+def per_class(row: Row) -> str:
+    """Write per-class top-1, and over how many classes where some have no test clip."""
+    test = row.first.metrics["test"]
+    scored, classes = test.get("classes_scored"), test.get("classes")
+    text = measure(row.per_class[1])
+    return text if scored == classes else f"{text} ({scored} of {classes} classes)"
+
+
+def seeds(row: Row) -> str:
+    """Write how many seeds a row is the mean of, and of how many runs where some failed or were altered."""
+    done = len(row.records)
+    return str(done) if done == row.attempted else f"{done} of {row.attempted}"
+
+
+def shape(record: Record) -> str:
+    """Write what the network saw of a clip: frames x size²."""
+    recipe = record.recipe
+    return f"{recipe.get('frames', NONE)}x{recipe.get('size', NONE)}²"
+
+
+def millions(record: Record) -> str:
+    """Write the network's parameters in millions."""
+    count = record.cost.parameters
+    return NONE if count is None else f"{count / 1e6:.2f}"
+
+
+def gmacs(record: Record) -> str:
+    """Write the multiply-adds of one view in 10^9, with three digits that mean something."""
+    value = record.cost.gmacs
+    if value is None:
+        return NONE
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004 - 111, 18.4, 2.71
+
+
+def weights(record: Record) -> str:
+    """Write where training started from: random, kinetics, or a file and its checksum's first digits."""
+    source, digest = record.weights.source, record.weights.sha256
+    if source == "none":
+        return "random"
+    name = source.replace("\\", "/").rpartition("/")[2]
+    return name if source == "kinetics" or digest is None else f"{name} {digest[:8]}"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a time as people say it: 48 s, 12 min, 3 h 05 min."""
+    if seconds is None:
+        return NONE
+    if seconds < 60:  # noqa: PLR2004
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"  # noqa: PLR2004
+
+
+def mean_duration(row: Row) -> str:
+    """Write the mean time of a row's runs."""
+    times = [record.cost.seconds for record in row.records if record.cost.seconds is not None]
+    return duration(sum(times) / len(times)) if times else NONE
+
+
+def device(record: Record) -> str:
+    """Write what a run ran on: the accelerator, or the processor by its model."""
+    where = record.where
+    return (where.cpu or where.device) if where.device in {"", "cpu"} else where.device
+
+
+def devices(row: Row) -> str:
+    """Write what a row's runs ran on."""
+    return several(device(record) for record in row.records)
+
+
+def commit(record: Record) -> str:
+    """Write the commit that a run ran from; `+` says that the working copy had other changes."""
+    where = record.where
+    return where.commit[:_COMMIT_DIGITS] + ("+" if where.dirty else "")
+
+
+def commits(row: Row) -> str:
+    """Write the commits that a row's runs ran from."""
+    return several(commit(record) for record in row.records)
+
+
+def several(texts: Iterable[str]) -> str:
+    """Join the texts that differ, in the order of their first appearance."""
+    return ", ".join(dict.fromkeys(text for text in texts if text)) or NONE
+
+
+def model(row: Row) -> str:
+    """Write a row's model, with its engine where that is not torch."""
+    engine = row.first.recipe.get("engine", "torch")
+    return row.first.model if engine == "torch" else f"{row.first.model} ({engine})"
+
+
+def rates(published: Published) -> str:
+    """Write what was published for a system: top-1 / top-5."""
+    return " / ".join(value for value in (published.top1, published.top5) if value)
+
+
+def caption(board: Board) -> str:
+    """Say which test clips a board is over."""
+    return f"{board.clips} of {board.official} official test clips (fingerprint {board.test or NONE})"
+
+
+def warning(board: Board, others: int) -> str:
+    """Say what a board's numbers cannot be compared with; empty where there is nothing to say.
+
+    Args:
+        board: the board.
+        others: how many other boards its subset has.
+    """
+    words = []
+    if board.clips < board.official:
+        words.append(
+            f"{board.official - board.clips} official test clips were not at hand:"
+            " these numbers are not comparable with published ones."
+        )
+    if others:
+        words.append("Ranked apart from runs over other test clips.")
+    return " ".join(words)
