@@ -13,7 +13,7 @@ JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
 DEMO_FLAGS ?=
 DEMO_RESULTS := runs/demo-results
 
-.PHONY: help demo test lint format resolve clean
+.PHONY: help demo test lint format readme resolve clean
 
 help: ## say what can be made
 	@echo 'make <target>; PYTHON=/path/to/python3.11 chooses the Python (3.10, 3.11 or 3.12). Targets:'
@@ -37,6 +37,10 @@ lint: $(VENV)/.made-for-test ## ruff and mypy --strict
 format: $(VENV)/.made-for-test ## let ruff format the code and mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+readme: $(VENV)/.made-for-test ## write the generated parts of results/README.md and README.md
+	@$(BIN)/bench table > /dev/null
+	@$(BIN)/python .ci/readme.py
 
 resolve: $(VENV)/.made-for-test ## show what pip would install for each extra alone and for all together (minutes, network)
 	@$(BIN)/python .ci/resolve.py
