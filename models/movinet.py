@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own customary name
 
+from models.shapes import Clip, at_least
 from utils.errors import BenchError
 from utils.names import lookup
 
@@ -384,14 +385,14 @@ class Skip(nn.Module):
         """Make the projection."""
         super().__init__()
         self.stride = stride
-        self.project = ConvNorm(channels, out, style, active=False)
+        self.projection = ConvNorm(channels, out, style, active=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B * T, C, H, W] to [B * T, out, H / stride, W / stride]."""
         if self.stride > 1:
             padding = (x.shape[2] % 2, x.shape[3] % 2)  # an even side is padded after, by ceil_mode
             x = F.avg_pool2d(x, 3, self.stride, padding, ceil_mode=True, count_include_pad=False)
-        out: Tensor = self.project(x)
+        out: Tensor = self.projection(x)
         return out
 
 
@@ -421,7 +422,7 @@ class Bottleneck(nn.Module):
         self.feature = ConvNorm(expand, expand, style, kernel, stride, depthwise=True)
         self.attention = SqueezeExcite(expand, style)
         self.projection = ConvNorm(expand, out, style, active=False)
-        self.rezero = nn.Parameter(torch.zeros(()))
+        self.scale = nn.Parameter(torch.zeros(()))
         self.skip = Skip(channels, out, stride, style) if stride > 1 or channels != out else nn.Identity()
 
     def _dropped(self, x: Tensor, T: int) -> Tensor:
@@ -436,7 +437,7 @@ class Bottleneck(nn.Module):
         """Map folded frames [B * T, C, H, W] to [B * T, out, H / stride, W / stride]."""
         y = self.feature(self.expansion(x), T, states, self.name)
         y = self.projection(self.attention(y, T, states, self.name))
-        out: Tensor = self._dropped(y * self.rezero, T) + self.skip(x)
+        out: Tensor = self._dropped(y * self.scale, T) + self.skip(x)
         return out
 
 
@@ -606,9 +607,6 @@ def build(
         BenchError: no such variant, or clips that it cannot take.
     """
     architecture = lookup("MoViNet variant", variant, ARCHITECTURES)
-    if frames < 1 or size < MIN_SIZE:
-        raise BenchError(
-            f"MoViNet takes at least 1 frame of {MIN_SIZE} pixels a side, not {frames} of {size} pixels."
-        )
+    at_least("MoViNet", Clip(frames, size), Clip(1, MIN_SIZE), "it halves the frame five times")
     style = _style(variant, stream=stream, split=stream if split is None else split)
     return MoViNet(architecture, style, classes, dropout=dropout or 0.0, drop_path=drop_path or 0.0)
