@@ -1,0 +1,64 @@
+"""A run's learning curves, from the history that its engine kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.schema import Record
+from benchmarks.table import title
+from utils.errors import FAILURE, BenchError
+from utils.files import read_json
+from utils.plots import Figure, Panel, draw
+
+
+def draw_curves(record: Record, folder: Path) -> Path:
+    """Draw a run's learning curves from `history.json` into `curves.png`, both in `folder`.
+
+    Raises:
+        BenchError: there is no history, or it is none.
+    """
+    history = read_history(folder / "history.json")
+    epoch = record.selection.epoch + 1 if record.selection else None
+    figure = Figure(
+        title=f"{record.model} on {title(record.split)}, seed {record.recipe.get('seed')}, run {record.id}",
+        x_name="epoch",
+        x=[row["epoch"] + 1 for row in history],
+        panels=[
+            Panel(
+                "cross-entropy, nats",
+                {"train": _over(history, "train_loss"), "val": _over(history, "val_loss")},
+            ),
+            Panel("top-1 on val, %", {"val": [100 * value for value in _over(history, "val_top1")]}),
+            Panel("learning rate", {"learning rate": _over(history, "lr")}, log=_positive(history, "lr")),
+        ],
+        mark=epoch,
+        mark_name="chosen",
+    )
+    draw(folder / "curves.png", figure)
+    return folder / "curves.png"
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """Read what an engine noted per epoch.
+
+    Raises:
+        BenchError: the file is missing or holds something else.
+    """
+    if not path.is_file():
+        raise BenchError(f"{path} is missing: this run's history is not on this machine.", exit_code=FAILURE)
+    history = read_json(path)
+    if not isinstance(history, list) or not all(isinstance(row, dict) and "epoch" in row for row in history):
+        raise BenchError(f"{path} holds no history of a run.", exit_code=FAILURE)
+    return history
+
+
+def _over(history: Sequence[Mapping[str, float]], name: str) -> list[float]:
+    """Return one measure over the epochs, NaN where an epoch has none."""
+    return [math.nan if (value := row.get(name)) is None else float(value) for row in history]
+
+
+def _positive(history: Sequence[Mapping[str, float]], name: str) -> bool:
+    """Say whether a measure can be drawn on a logarithmic axis."""
+    return all(value > 0 for value in _over(history, name)) and bool(history)
