@@ -113,8 +113,8 @@ def square(box: Box | None, width: int, height: int, view: View) -> Square:
 
     The square always holds the whole box. It is the box's larger side with the margin around it, shifted into
     the frame. Where the margin does not fit into the frame's shorter side, it shrinks; where the box itself
-    does not fit (a quarter of WLASL: arms wider than the frame is high), the square reaches over the frame and
-    the rest is black, so that no hand is cut off. A clip without a box is shown as the whole frame.
+    does not fit (a quarter of WLASL: arms wider than the frame is high), the square reaches over the frame
+    and the rest is black, so that no hand is cut off. A clip without a box is shown as the whole frame.
     """
     width, height = width - width % 2, height - height % 2
     whole = view.crop == "frame" or box is None

@@ -1,0 +1,239 @@
+"""From a data set's videos to a clip store: every clip decoded once, by all cores, and never again.
+
+May be killed at any moment: finished clips are found again, the others are done by the next call. Of two jobs
+that prepare the same clips at once, one works and the other waits and finds the work done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+from utils.errors import FAILURE, BenchError
+from utils.files import spoken
+from utils.lease import lease
+from utils.names import is_safe_id
+from utils.threads import allotted_cores
+from wlasl.clips import Clip
+from wlasl.pixels import Squares
+from wlasl.shards import ShardWriter, Source, index_path, latest, recover, shards
+from wlasl.store import MANIFEST, ClipStore, Manifest, read_manifest, write_manifest
+from wlasl.subsets import DataSet
+from wlasl.survey import Survey, cut_of, finished, look, source_of, stamp_of
+from wlasl.video import VideoError, read
+from wlasl.view import View
+
+LOCK = "prepare.lock"
+
+
+class Progress(Protocol):
+    """Hears how preparing goes; the command line shows it as a bar."""
+
+    def begin(self, task: str, total: int, done: int = 0) -> None:
+        """A task of `total` clips begins, `done` of them already behind it."""
+        ...
+
+    def advance(self, note: str = "") -> None:
+        """One clip is done."""
+        ...
+
+    def end(self, note: str = "") -> None:
+        """The task is done; `note` is its result in a few words."""
+        ...
+
+
+class Silent:
+    """A Progress that shows nothing."""
+
+    def begin(self, task: str, total: int, done: int = 0) -> None:
+        """Ignore the beginning."""
+
+    def advance(self, note: str = "") -> None:
+        """Ignore a clip."""
+
+    def end(self, note: str = "") -> None:
+        """Ignore the end."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` did.
+
+    Attributes:
+        store: the data set's clips that can be read, ready to be read.
+        done: how many clips this call decoded.
+        skipped: why each other official clip is not in the store: one of `wlasl.video.REASONS`.
+        details: what was seen of those that have a file, for a person.
+        seconds: how long the call took.
+    """
+
+    store: ClipStore
+    done: int
+    skipped: Mapping[str, str]
+    details: Mapping[str, str]
+    seconds: float
+
+    def summary(self) -> str:
+        """Return the outcome in a sentence or two."""
+        store = self.store
+        frames = sum(store.length(clip_id) for clip_id in store.ids)
+        text = f"{len(store.ids)} clips are ready ({self.done} new, {self.seconds:.1f} s): "
+        text += f"{frames} frames, {store.nbytes / 1e6:.1f} MB in {store.folder}."
+        return text + (f" {_count(self.skipped.values())}" if self.skipped else "")
+
+
+def _count(reasons: Iterable[str]) -> str:
+    """Return how many clips were skipped, and why, in a sentence."""
+    counts = Counter(reasons).most_common()
+    return f"Skipped {sum(n for _, n in counts)}: {', '.join(f'{n} {reason}' for reason, n in counts)}."
+
+
+def store_folder(store: Path, view: View, dataset: DataSet) -> Path:
+    """Return where the clips of a data set lie for one view; WLASL's subsets share theirs."""
+    name = dataset.subset.name
+    family = "wlasl" if name.isdigit() else name
+    if not is_safe_id(family):
+        raise BenchError(f"{name!r} cannot name a store: use letters, digits, '.', '_' and '-'.")
+    return store / f"{family}-{view.key}"
+
+
+def prepare(
+    dataset: DataSet,
+    view: View,
+    store: Path,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Prepared:
+    """Bring every readable clip of a data set into the store, and return it.
+
+    Clips that are there already, from another subset or from a call that was killed, are not decoded again
+    unless their video or their metadata has changed.
+
+    Args:
+        dataset: whose clips.
+        view: what of them.
+        store: the folder of all stores.
+        workers: threads that decode; None for one per core of this job.
+        progress: hears of each clip.
+
+    Raises:
+        BenchError: not one clip can be read, or the store cannot be written.
+    """
+    began = time.monotonic()
+    job = _Job(
+        dataset, view, store_folder(store, view, dataset), workers or allotted_cores(), progress or Silent()
+    )
+    survey, done = finished(job.folder, dataset), 0
+    if survey is None:
+        with spoken(job.folder):
+            job.folder.mkdir(parents=True, exist_ok=True)
+        with lease(job.folder / LOCK, job.wait):
+            survey, done = job.run()
+    skipped = {name: str(skip["reason"]) for name, skip in survey.skipped.items()}
+    if not survey.ready:
+        message = f"None of the {len(dataset.subset.clips)} clips under {dataset.root} can be read."
+        raise BenchError(f"{message} {_count(skipped.values())}", exit_code=FAILURE)
+    details = {name: str(skip.get("detail", "")) for name, skip in survey.skipped.items()}
+    return Prepared(ClipStore(job.folder, survey.ready), done, skipped, details, time.monotonic() - began)
+
+
+Outcome = tuple[Source, list[bytes]] | VideoError
+
+
+def encode_clip(path: Path, clip: Clip, view: View) -> Outcome:
+    """Decode one clip into stored frames; an error that is the file's own is returned, not raised."""
+    try:
+        return source_of(path), read(path, clip, Squares(clip, view).encode)
+    except VideoError as error:
+        return error
+    except OSError as error:
+        return VideoError("unreadable", error.strerror or str(error))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One call's work on one store."""
+
+    dataset: DataSet
+    view: View
+    folder: Path
+    workers: int
+    progress: Progress
+
+    def wait(self, holder: str) -> None:
+        """Say for whom this job waits."""
+        self.progress.begin(f"waiting for {holder}, which prepares the same clips", 1)
+
+    def run(self) -> tuple[Survey, int]:
+        """Do what is left to do, holding the lock; return what is there then and how many were decoded."""
+        recover(self.folder)
+        old = read_manifest(self.folder) if (self.folder / MANIFEST).exists() else Manifest(self.view)
+        entries = {name: entry for name, (_, entry) in latest(self.folder, self._shards()).items()}
+        survey = look(self.dataset, entries, old)
+        todo, survey.todo = survey.todo, []
+        done = self._decode(todo, survey) if todo else 0
+        skipped = {name: skip for name, skip in old.skipped.items() if name not in survey.ready}
+        new = Manifest(self.view, self._shards(), {**skipped, **survey.skipped}, {**old.seen, **survey.seen})
+        write_manifest(self.folder, new)
+        return survey, done
+
+    def _shards(self) -> tuple[str, ...]:
+        """Return the names of the closed shards, the oldest first."""
+        return tuple(shard.name for shard in shards(self.folder) if index_path(shard).exists())
+
+    def _decode(self, todo: list[Clip], survey: Survey) -> int:
+        """Decode clips, write them as they are finished, and note them in the survey; return how many."""
+        name = f"preparing {self.dataset.subset.name}"
+        self.progress.begin(name, len(survey.ready) + len(todo), len(survey.ready))
+        writer, done = ShardWriter(self.folder), 0
+        try:
+            for clip, outcome in self._outcomes(todo):
+                if isinstance(outcome, VideoError):
+                    survey.skipped[clip.id] = self._skip(clip, outcome)
+                else:
+                    source, frames = outcome
+                    writer.add(clip.id, source, cut_of(clip), frames)
+                    survey.ready.add(clip.id)
+                    done += 1
+                self.progress.advance(f"{len(survey.skipped)} skipped" if survey.skipped else "")
+        except BaseException:
+            # Closing may fail as writing did; what is in the shard is found by the next call all the same.
+            with contextlib.suppress(BenchError):
+                writer.close()
+            raise
+        writer.close()
+        self.progress.end(f"{done} clips")
+        return done
+
+    def _skip(self, clip: Clip, error: VideoError) -> Mapping[str, object]:
+        """Return what the manifest keeps of a clip that could not be decoded."""
+        path = self.dataset.files.path(clip.id)
+        size, mtime = stamp_of(path) if path and path.exists() else (0, 0)
+        found = {"reason": error.reason, "detail": error.detail, "cut": cut_of(clip)}
+        return {**found, "size": size, "mtime": mtime}
+
+    def _outcomes(self, todo: list[Clip]) -> Iterator[tuple[Clip, Outcome]]:
+        """Decode clips with all workers and yield each as it is finished; few are held in memory at once."""
+        rest = iter(todo)
+        running: dict[Future[Outcome], Clip] = {}
+        pool = ThreadPoolExecutor(self.workers, "prepare")
+        try:
+            while True:
+                for clip in islice(rest, 2 * self.workers - len(running)):
+                    path = self.dataset.files.path(clip.id) or Path()
+                    running[pool.submit(encode_clip, path, clip, self.view)] = clip
+                if not running:
+                    return
+                finished_now, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished_now:
+                    yield running.pop(future), future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
