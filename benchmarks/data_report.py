@@ -122,7 +122,7 @@ def _seen(finding: Finding) -> str:
 def _few(names: Sequence[str]) -> str:
     """Write the first few names, and how many more there are."""
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    return ", ".join(name if name.isprintable() else ascii(name) for name in names[:_NAMED]) + more
 
 
 def _ids(ids: Sequence[str]) -> str:
@@ -197,7 +197,7 @@ def import_report(done: Imported, coverage: Iterable[DataSet]) -> RenderableType
 def _import_warnings(done: Imported) -> Iterable[str]:
     """Yield a sentence for each thing that an import left undone."""
     if done.others:
-        yield f"Left alone, for example: {', '.join(done.examples)}"
+        yield f"Left alone, for example: {_few(done.examples)}"
     if done.kept:
         yield f"Another file lay at the place, and was kept (--replace takes the new one): {_few(done.kept)}"
     if done.links:

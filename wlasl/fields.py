@@ -9,6 +9,9 @@ from typing import Any
 
 from utils.errors import BenchError
 
+_VAST = 1e9
+"""Above every number that metadata holds; JSON allows integers that no float can hold, and Infinity."""
+
 
 class Fields:
     """The named fields of one JSON object, read by kind.
@@ -33,12 +36,18 @@ class Fields:
         return self._entry.get(key) is not None
 
     def text(self, key: str, default: str | None = None) -> str:
-        """Return a string; a missing one is the default, or a BenchError where there is none."""
-        return self._checked(key, str, default)  # type: ignore[no-any-return]
+        """Return a printable string; a missing one is the default, or a BenchError where there is none."""
+        value: str = self._checked(key, str, default)
+        if not value.isprintable():
+            raise BenchError(f"{self.where}: {key!r} is {value!a}, which cannot be printed.")
+        return value
 
     def number(self, key: str, default: float | None = None) -> float:
-        """Return a number as a float; a missing one is the default, or a BenchError where there is none."""
-        return float(self._checked(key, (int, float), default))
+        """Return a number above 0; a missing one is the default, or a BenchError where there is none."""
+        value = self._checked(key, (int, float), default)
+        if not 0 < value < _VAST:
+            raise BenchError(f"{self.where}: {key!r} is {brief(value)}, which is no positive number.")
+        return float(value)
 
     def whole(self, key: str) -> int:
         """Return a whole number, which must be there."""
@@ -84,14 +93,18 @@ def brief(value: object, length: int = 60) -> str:
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
-def strict_json(path: Path) -> Any:  # noqa: ANN401 - any JSON value
+def strict_json(path: Path, text: bytes | None = None) -> Any:  # noqa: ANN401 - any JSON value
     """Read a JSON file in which no key may stand twice, which Python's reader passes over in silence.
+
+    Args:
+        path: the file.
+        text: what the file holds, where it has been read already; then `path` only names it.
 
     Raises:
         BenchError: the file is missing, cannot be read, is not JSON, or holds a key twice.
     """
     try:
-        return json.loads(path.read_bytes(), object_pairs_hook=_unique)
+        return json.loads(path.read_bytes() if text is None else text, object_pairs_hook=_unique)
     except FileNotFoundError as error:
         raise BenchError(f"{path} is missing. `bench data import PATH` brings a copy in.") from error
     except _TwiceError as error:
@@ -111,6 +124,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for key, value in pairs:
         if key in table:
-            raise _TwiceError(repr(key))
+            raise _TwiceError(brief(key))
         table[key] = value
     return table

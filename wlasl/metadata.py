@@ -78,13 +78,17 @@ def read_subset(folder: Path, nslt: Path | None, name: str, *, classes: int | No
     return Subset(name, glosses, clips, _revision(glosses, clips), notes)
 
 
-def read_instances(path: Path) -> Instances:
+def read_instances(path: Path, text: bytes | None = None) -> Instances:
     """Read WLASL_v0.3.json.
+
+    Args:
+        path: the file.
+        text: what the file holds, where it has been read already.
 
     Raises:
         BenchError: the file is missing or malformed, or an id is unsafe or appears twice.
     """
-    entries = strict_json(path)
+    entries = strict_json(path, text)
     if not isinstance(entries, list):
         raise BenchError(f"{path} is not WLASL's: it should be a list of glosses, each with its instances.")
     glosses: dict[str, int] = {}
@@ -142,15 +146,19 @@ def _box(fields: Fields) -> tuple[int, int, int, int] | None:
     return left, top, right, bottom
 
 
-def read_nslt(path: Path) -> dict[str, Entry]:
+def read_nslt(path: Path, text: bytes | None = None) -> dict[str, Entry]:
     """Read an nslt file by clip id.
 
     Its `action` is [class, first frame, last frame]; most clips begin at 1, some (northtexas) far later.
 
+    Args:
+        path: the file.
+        text: what the file holds, where it has been read already.
+
     Raises:
         BenchError: the file is missing or malformed, or an id is unsafe or appears twice.
     """
-    entries = strict_json(path)
+    entries = strict_json(path, text)
     if not isinstance(entries, dict) or not entries:
         raise BenchError(f"{path} is not an nslt file: it should map each video_id to its subset and action.")
     return {

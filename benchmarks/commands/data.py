@@ -116,4 +116,4 @@ def _print(report: Any) -> None:  # noqa: ANN401 - anything that rich can print
 
 def _print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """Print a JSON value on stdout."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(value, indent=2))
