@@ -19,7 +19,7 @@ from utils.threads import allotted_cores
 if TYPE_CHECKING:
     from wlasl.sample.clips import Plan, Take
 
-VERSION = 1
+VERSION = 2
 """Raised with every change to what is drawn: an older sample is then replaced."""
 
 STAMP = "sample.json"

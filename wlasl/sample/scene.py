@@ -71,17 +71,17 @@ class Camera:
 def place_camera(site: Site, rng: np.random.Generator) -> Camera:
     """Draw a framing: the signer fills the height, and stands where there is room, not always in the middle."""
     width, height = site.size
-    scale = min(height * rng.uniform(0.29, 0.34), width / 2.9)
+    scale = min(height * rng.uniform(0.31, 0.34), width / 2.9)
     slack = max(0.0, width / 2 - 1.45 * scale)
     across = width / 2 + rng.uniform(-1, 1) * slack
-    return Camera(site.size, (across, height - scale * rng.uniform(1.45, 1.65)), scale)
+    return Camera(site.size, (across, height - scale * rng.uniform(1.48, 1.58)), scale)
 
 
 def signer_box(camera: Camera, girth: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
     """Return a person detector's box in pixels, (xmin, ymin, xmax, ymax): head to picture's edge, a little off."""
     width, height = camera.size
     corners = np.array([-1.05 * girth, -1.08, 1.05 * girth, 9.0])
-    box = corners * camera.scale + np.tile(camera.centre, 2) + rng.normal(0, 0.04 * camera.scale, 4)
+    box = corners * camera.scale + np.tile(camera.centre, 2) + rng.normal(0, 0.025 * camera.scale, 4)
     limits = np.array([width, height, width, height])
     xmin, ymin, xmax, ymax = np.clip(np.round(box), 0, limits).astype(int).tolist()
     return xmin, ymin, xmax, ymax

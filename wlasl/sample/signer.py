@@ -95,13 +95,13 @@ _PALE = ((238, 238, 232), (190, 214, 236), (236, 210, 150))
 _HAIR = ((30, 24, 22), (70, 44, 28), (120, 78, 40), (196, 160, 96), (140, 140, 145))
 
 
-def make_signer(number: int, rng: np.random.Generator) -> Signer:
+def make_signer(number: int, left_handed: bool, rng: np.random.Generator) -> Signer:
     """Draw a signer; clothes are chosen to stand out against the hands."""
     tone = number % len(_SKINS)
     wardrobe = _PALE if tone >= len(_SKINS) - 2 else _CLOTHES
     return Signer(
         number=number,
-        left_handed=number % 8 == 0,
+        left_handed=left_handed,
         skin=_SKINS[tone],
         clothes=wardrobe[rng.integers(len(wardrobe))],
         hair=_HAIR[rng.integers(2 if tone >= len(_SKINS) - 2 else len(_HAIR))],
@@ -109,7 +109,7 @@ def make_signer(number: int, rng: np.random.Generator) -> Signer:
         glasses=bool(rng.random() < 0.3),
         long_sleeves=bool(rng.random() < 0.6),
         head=rng.uniform(0.68, 0.76),
-        hand=rng.uniform(0.70, 0.78),
+        hand=rng.uniform(0.80, 0.86),
         upper_arm=rng.uniform(0.86, 0.94),
         forearm=rng.uniform(0.80, 0.88),
         girth=rng.uniform(0.92, 1.12),

@@ -24,18 +24,18 @@ HANDSHAPES: dict[str, tuple[float, float, float, float, float, float]] = {
 }
 
 PLACES: dict[str, Triple] = {
-    "above": (0.35, -0.98, 0.35),
-    "crown": (0.42, -0.92, 0.3),
+    "above": (0.4, -0.8, 0.35),
+    "crown": (0.45, -0.82, 0.3),
     "brow": (0.25, -0.6, 0.45),
     "mouth": (0.06, -0.28, 0.55),
     "temple": (0.95, -0.55, 0.35),
     "shoulder": (0.75, 0.2, 0.55),
     "centre": (0.2, 0.4, 0.6),
-    "heart": (0.55, 0.35, 0.6),
+    "heart": (0.62, 0.3, 0.6),
     "wide": (1.2, 0.25, 0.35),
     "below": (0.6, 1.0, 0.5),
     "under": (0.85, 0.95, 0.4),
-    "over": (0.85, -0.8, 0.35),
+    "over": (0.85, -0.75, 0.35),
     "corner": (1.1, 0.8, 0.4),
     "rest": (0.42, 1.45, 0.3),
 }
@@ -85,7 +85,7 @@ _FORWARD = {
     "rise": Sign("rise", _still("flat"), ("under", "over"), "line", "inward"),
     "open": Sign("open", _still("spread"), ("centre", "wide"), "line", "up", other="mirror"),
     "throw": Sign("throw", _still("fist"), ("brow", "corner"), "line", "up"),
-    "bloom": Sign("bloom", ("fist", "spread"), _still("heart"), "hold", "up"),
+    "bloom": Sign("bloom", ("fist", "spread"), _still("heart"), "hold", "up", other="mirror"),
 }
 
 
