@@ -18,7 +18,7 @@ def save(path: Path, payload: bytes) -> None:
         BenchError: disk full, read-only or no permission; the previous checkpoint is intact.
     """
     head = hashlib.sha256(payload).hexdigest().encode()
-    if path.exists():
+    if _intact(path) is not None:  # a damaged one must not take the place of the intact one before it
         with spoken(path):
             _keep(path)
     write_whole(path, lambda file: (file.write(head), file.write(payload)))
@@ -43,8 +43,12 @@ def _keep(path: Path) -> None:
     """Give the checkpoint its second name; the first stays, so that there is never a moment without one."""
     spare = path.with_name(path.name + ".spare")
     spare.unlink(missing_ok=True)
-    os.link(path, spare)
-    os.replace(spare, _previous(path))
+    try:
+        os.link(path, spare)
+    except OSError:  # a file system without hard links: `load` finds it by the second name alone
+        os.replace(path, _previous(path))
+    else:
+        os.replace(spare, _previous(path))
 
 
 def _previous(path: Path) -> Path:

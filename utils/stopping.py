@@ -35,4 +35,5 @@ def stoppable(*signals: signal.Signals) -> Iterator[threading.Event]:
         yield ASKED
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # None: set by native code, which Python cannot put back.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
