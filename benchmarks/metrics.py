@@ -153,7 +153,9 @@ def wilson(hits: int, clips: int) -> tuple[float, float]:
     middle = rate + square / (2 * clips)
     half = _Z95 * math.sqrt(rate * (1 - rate) / clips + square / (4 * clips**2))
     scale = 1 + square / clips
-    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+    # The rate lies inside, whatever rounding says at 0 and at 1.
+    low, high = min(rate, (middle - half) / scale), max(rate, (middle + half) / scale)
+    return max(0.0, low), min(1.0, high)
 
 
 def spread(values: list[float]) -> tuple[float, float | None]:

@@ -112,7 +112,7 @@ def read_record(path: Path) -> Stored:
             f"{path} was written by a newer version of bench (format {version}). Update this one."
         )
     claimed = body.pop(_CHECKSUM, None)
-    altered = "" if claimed == _body_checksum(body) else "changed after it was written"
+    altered = "" if claimed == _checksum_read(path, body) else "changed after it was written"
     try:
         record = Record.model_validate(body)
     except ValidationError as error:
@@ -120,12 +120,12 @@ def read_record(path: Path) -> Stored:
     return Stored(record, path, altered or _misplaced(path, record))
 
 
-def _body_checksum(body: Mapping[str, Any]) -> str | None:
-    """Return the checksum of a body that was read, None where it holds what no record can (NaN)."""
+def _checksum_read(path: Path, body: Mapping[str, Any]) -> str:
+    """Return the checksum of a body that was read; a BenchError where it holds what no record can (NaN)."""
     try:
         return _checksum(body)
-    except ValueError:
-        return None
+    except ValueError as error:
+        raise BenchError(f"{path} is not a run's record: it holds NaN or an infinite number.") from error
 
 
 def _misplaced(path: Path, record: Record) -> str:

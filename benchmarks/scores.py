@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ import numpy.typing as npt
 
 from utils.errors import FAILURE, BenchError
 from utils.files import write_whole
+
+_DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged archive raises, each seen by flipping every byte of one."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def read_scores(path: Path) -> Scores:
             return Scores(tuple(file["glosses"].tolist()), parts)
     except FileNotFoundError as error:
         raise BenchError(f"{path} is missing: this run's scores are not on this machine.") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise BenchError(f"{path} holds no scores of a run: {error}.", exit_code=FAILURE) from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 HOME = Path(__file__).resolve().parent.parent
@@ -17,3 +18,40 @@ def wlasl_root() -> Path:
     if not (root / "WLASL_v0.3.json").is_file():
         pytest.skip(f"no WLASL_v0.3.json in {root}: set WLASL_ROOT to a folder that holds the data set")
     return root
+
+
+@pytest.fixture(scope="session")
+def make_record():
+    """Return a function that makes the record of a run: so many of so many test clips right."""
+    from benchmarks import metrics, schema  # noqa: PLC0415 - other tests do without
+
+    def scores(hits, clips, classes):
+        labels = np.arange(clips) % classes
+        guesses = np.where(np.arange(clips) < hits, labels, (labels + 1) % classes)
+        return np.eye(classes, dtype=np.float32)[guesses] + np.linspace(
+            0, 0.1, classes, dtype=np.float32
+        ), labels
+
+    def make(model="movinet-a0", split="100", *, hits=165, clips=258, classes=100, test="a" * 16, **changes):
+        names = set(schema.Record.model_fields) - {"weights"}
+        told = {name: changes.pop(name) for name in names & set(changes)}
+        recipe = {"model": model, "engine": "torch", "split": split, "seed": 0, "frames": 20, "size": 172}
+        recipe |= {"lr": 0.001, "weights": "none", "weights_sha256": None, "clips": "c" * 16, **changes}
+        done = told.get("status", "done") == "done"
+        part = schema.Coverage(scored=clips, missing=max(0, 258 - clips), official=max(258, clips))
+        parts = {"val": metrics.evaluate(*scores(hits, clips, classes))}
+        parts["test"] = parts["val"]
+        usual = {
+            "status": "done",
+            "metrics": parts if done else {},
+            "selection": schema.Selection(rule="val_top1", epoch=6, value=0.625) if done else None,
+            "clips": schema.Clips(parts={"test": part}, test=test, missing_reasons={"missing": part.missing}),
+            "weights": schema.InitialWeights(source=recipe["weights"], sha256=recipe["weights_sha256"]),
+            "cost": schema.Cost(seconds=3725.0, parameters=2_088_000, gmacs=2.71, epochs=10, steps=90),
+            "where": schema.Where(
+                device="cpu", cpu="A CPU", commit="0123456789ab", versions={"python": "3.11"}
+            ),
+        }
+        return schema.Record(id=schema.run_id(recipe), recipe=recipe, **(usual | told))
+
+    return make
