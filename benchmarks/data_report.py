@@ -195,7 +195,9 @@ def import_report(done: Imported, coverage: Iterable[DataSet]) -> RenderableType
 
 
 def _import_warnings(done: Imported) -> Iterable[str]:
-    """Yield a sentence for each thing that an import left undone."""
+    """Yield a sentence for each thing that an import left undone, or that one should know of it."""
+    if done.done["linked"]:
+        yield "Linked files take no space: they are the copy's own files, and changing one changes both."
     if done.others:
         yield f"Left alone, for example: {_few(done.examples)}"
     if done.kept:
