@@ -1,13 +1,13 @@
-"""Where in the stored square a network looks, and whether it sees it mirrored: the same for all frames of a clip.
+"""Where in the stored square a network looks, and whether mirrored: the same for all frames of a clip.
 
-Nothing but place and mirror is changed here: pixels stay uint8, and normalising is the network's side's business,
-where it costs less.
+Nothing else is changed here: pixels stay uint8, and are normalised on the network's device, which costs less.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -18,8 +18,8 @@ from utils.errors import BenchError
 Frames = npt.NDArray[np.uint8]
 
 _TRIES = 10
-_AREA = 2.0
-"""From this ratio on frames are shrunk by averages; linear interpolation would skip pixels."""
+_HALVE = 2.0
+"""From this ratio on frames are halved by averages first; linear interpolation alone would skip pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Crop:
         size: side of the square that the network sees, in pixels.
         scale: smallest and largest share of the stored square's area.
         ratio: smallest and largest width over height.
-        hflip: probability of a mirrored clip in training. Signs are not symmetric, but left-handed signers are.
+        hflip: probability of a mirrored clip in training. Left-handed signers mirror signs too.
     """
 
     size: int
@@ -90,15 +90,23 @@ def _shape(crop: Crop, stored: int, rng: np.random.Generator) -> tuple[int, int]
 
 
 def apply(place: Look, frame: Frames, out: Frames) -> None:
-    """Cut the place out of a stored frame [S, S, 3] and write it, resized and mirrored, into `out` [H, W, 3]."""
+    """Write the place cut out of a stored frame [S, S, 3] into `out` [H, W, 3], resized and mirrored."""
     part = frame[place.y : place.y + place.height, place.x : place.x + place.width]
     if part.shape == out.shape:
         out[:] = part[:, ::-1] if place.flip else part
         return
     height, width = out.shape[:2]
-    much = min(place.width / width, place.height / height) >= _AREA
-    how = cv2.INTER_AREA if much else cv2.INTER_LINEAR
-    if not place.flip:
-        cv2.resize(part, (width, height), dst=out, interpolation=how)
-        return
-    cv2.flip(cv2.resize(part, (width, height), interpolation=how), 1, dst=out)
+    while min(part.shape[0] / height, part.shape[1] / width) >= _HALVE:
+        part = _half(part)
+    if place.flip:
+        cv2.flip(cv2.resize(part, (width, height)), 1, dst=out)
+    else:
+        cv2.resize(part, (width, height), dst=out)
+
+
+def _half(frame: Frames) -> Frames:
+    """Return a frame at half its size, each pixel the average of four."""
+    height, width = frame.shape[0] // 2, frame.shape[1] // 2
+    return cast(
+        Frames, cv2.resize(frame[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+    )

@@ -22,6 +22,9 @@ from wlasl.clips import Clip
 from wlasl.video import displayed_size, read
 from wlasl.view import Box, Square, View, square
 
+# Clips are what runs in parallel; threads within one small plane would only get in their way.
+cv2.setNumThreads(1)
+
 Plane = npt.NDArray[np.uint8]
 Planes = tuple[Plane, Plane, Plane]
 

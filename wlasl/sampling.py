@@ -1,9 +1,9 @@
 """Which frames of a clip a network sees.
 
-`uniform` cuts the clip into as many equal segments as frames are wanted and takes one of each: a random one in training,
-the middle one at test (Temporal Segment Networks, Wang et al. 2016). `consecutive` takes frames that
-follow each other at a fixed stride, from a random place in training and from the middle at test. `centre` takes
-them from the middle always.
+`uniform` cuts the clip into as many equal segments as frames are wanted and takes one of each: a random one
+in training, the middle one at test (Temporal Segment Networks, Wang et al. 2016). `consecutive` takes frames
+that follow each other at a fixed stride, from a random place in training and from the middle at test.
+`centre` takes them from the middle always.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from utils.errors import BenchError
-from wlasl.store import BLACK
 
 Scheme = Literal["uniform", "consecutive", "centre"]
 Pad = Literal["last", "zero", "loop"]
+BLACK = -1
+"""As the index of a frame: no frame of the clip but a black one."""
+
 Indices = npt.NDArray[np.int64]
 
 
@@ -31,8 +33,8 @@ class Sampling:
         stride: frames from one to the next, for `consecutive` and `centre`.
         train: the scheme in training.
         test: the scheme otherwise.
-        pad: what stands for frames behind the clip's end: the last one, black ones, or the clip again from its
-            beginning. `uniform` repeats frames evenly instead.
+        pad: what stands for frames behind the clip's end: the last one, black ones, or the clip once more.
+            `uniform` repeats frames evenly instead.
         views: how many samples are taken of a clip at test, spread evenly over it.
     """
 

@@ -20,14 +20,13 @@ import simplejpeg
 from utils.errors import BenchError
 from utils.files import read_json, write_json
 from wlasl.pixels import i420_to_rgb
+from wlasl.sampling import BLACK
 from wlasl.shards import DamagedError, Entry, Layout, latest, layout, mapped
 from wlasl.view import FORMAT, View
 
 Frames = npt.NDArray[np.uint8]
 
 MANIFEST = "manifest.json"
-BLACK = -1
-"""As an index of a frame: no frame of the clip but a black one."""
 
 
 @dataclass(frozen=True)
