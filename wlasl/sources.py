@@ -154,13 +154,20 @@ def _linked(source: Path, target: Path) -> bool:
     with spoken(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".link.") as folder:
-            try:
-                os.link(source, Path(folder) / target.name, follow_symlinks=False)
-            except OSError as error:
-                if error.errno in _UNLINKABLE:
-                    return False
-                raise
-            os.replace(Path(folder) / target.name, target)
+            second = Path(folder) / target.name
+            if can_link := _link(source, second):
+                os.replace(second, target)
+    return can_link
+
+
+def _link(source: Path, second: Path) -> bool:
+    """Make a hard link, and say whether the file system allows it."""
+    try:
+        os.link(source, second, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in _UNLINKABLE:
+            return False
+        raise
     return True
 
 
