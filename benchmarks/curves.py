@@ -31,7 +31,7 @@ def draw_curves(record: Record, folder: Path) -> Path:
                 {"train": _over(history, "train_loss"), "val": _over(history, "val_loss")},
             ),
             Panel("top-1 on val, %", {"val": [100 * value for value in _over(history, "val_top1")]}),
-            Panel("learning rate", {"learning rate": _above_zero(_over(history, "lr"))}, log=True),
+            Panel("learning rate", {"learning rate": _over(history, "lr")}, log=True),
         ],
         mark=epoch,
         mark_name="chosen",
@@ -57,8 +57,3 @@ def read_history(path: Path) -> list[dict[str, float]]:
 def _over(history: Sequence[Mapping[str, float]], name: str) -> list[float]:
     """Return one measure over the epochs, NaN where an epoch has none."""
     return [math.nan if (value := row.get(name)) is None else float(value) for row in history]
-
-
-def _above_zero(values: Sequence[float]) -> list[float]:
-    """Leave out what a logarithmic axis cannot show."""
-    return [value if value > 0 else math.nan for value in values]

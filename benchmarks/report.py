@@ -132,7 +132,8 @@ def _chosen(selection: Selection | None) -> str:
     if selection is None:
         return ""
     value = "" if selection.value is None else f", {selection.value:.4g} there"
-    return f"{selection.rule}: epoch {selection.epoch + 1}{value}"
+    epoch = f"epoch {selection.epoch + 1}" if selection.epoch >= 0 else "the initial weights"
+    return f"{selection.rule}: {epoch}{value}"
 
 
 def _clips(record: Record) -> str:

@@ -19,7 +19,7 @@ class Panel:
     Attributes:
         name: what the y axis shows, with its unit.
         lines: per label, y over `x`; NaN leaves a gap.
-        log: the y axis is logarithmic.
+        log: the y axis is logarithmic, where there is anything above zero.
     """
 
     name: str
@@ -81,6 +81,6 @@ def _draw_panel(axes, figure: Figure, panel: Panel) -> None:  # type: ignore[no-
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(visible=True, color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
-    if panel.log:
-        axes.set_yscale("log")
+    if panel.log and any(value > 0 for values in panel.lines.values() for value in values):
+        axes.set_yscale("log", nonpositive="mask")
     axes.legend(frameon=False)
