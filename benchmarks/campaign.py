@@ -46,6 +46,23 @@ def carry_out(request: Request) -> list[Outcome]:
         return [_one(recipe, inputs, replace(request, machine=machine), bars) for recipe in request.recipes]
 
 
+def _inputs(request: Request, bars: Bars) -> Inputs:
+    """Bring the clips into the store, once for all recipes of the request."""
+    recipe = request.recipes[0]
+    dataset = load(recipe.split, request.data)
+    prepared = prepare(dataset, view(recipe), request.store, progress=bars)
+    return Inputs(dataset, prepared.store, prepared.skipped)
+
+
+def show(outcomes: Sequence[Outcome], request: Request) -> None:
+    """Print the subset's table, bring README.md of the results up to date, and name the records."""
+    table = load_table(request.places.results)
+    print_table(table, Console(), request.recipes[0].split)
+    write_readme(table, request.places.results)
+    for outcome in outcomes:
+        print(f"{outcome.record.id}  {outcome.path}")  # noqa: T201 - the command's answer
+
+
 def _one(recipe: Recipe, inputs: Inputs, request: Request, bars: Bars) -> Outcome:
     """Carry out one recipe and say where it stands."""
     bars.say(f"{recipe.model} on {recipe.split}, seed {recipe.seed}, {recipe.engine}")
@@ -63,4 +80,5 @@ def _announce(inputs: Inputs, bars: Bars) -> None:
     untrained = inputs.untrained()
     if untrained and len(untrained) < len(inputs.dataset.subset.glosses):
         few = ", ".join(untrained[:5]) + (", ..." if len(untrained) > 5 else "")  # noqa: PLR2004 - a line's worth
-        bars.say(f"{len(untrained)} glosses have no training clip and cannot be learnt: {few}")
+        what = "1 gloss has" if len(untrained) == 1 else f"{len(untrained)} glosses have"
+        bars.say(f"{what} no training clip and cannot be learnt: {few}")

@@ -68,10 +68,9 @@ class Inputs:
         for part in needed:
             if not self.clips(part):
                 official = len(self.dataset.subset.part(part))
-                raise BenchError(
-                    f"None of the {official} {part} clips of {recipe.split} can be read under {self.dataset.root}. "
-                    f"`bench data doctor --split {recipe.split}` lists what is missing and why."
-                )
+                what = f"None of the {official} {part} clips of {recipe.split} can be read"
+                how = f"`bench data doctor --split {recipe.split}` lists what is missing and why."
+                raise BenchError(f"{what} under {self.dataset.root}. {how}")
 
 
 def view(recipe: Recipe) -> View:

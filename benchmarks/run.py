@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ class Machine:
 
     device: str = "auto"
     devices: int = 1
-    progress: Progress = Silent()
+    progress: Progress = field(default_factory=Silent)
 
 
 @dataclass(frozen=True)

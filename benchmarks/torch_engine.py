@@ -25,7 +25,7 @@ from benchmarks.torch_optim import averaged, optimizer
 from models import weights, zoo
 from utils.errors import BenchError
 from utils.files import write_whole
-from utils.threads import allotted_cores
+from utils.threads import compute_threads
 from wlasl.loader import Batch
 
 BEST = "best.pt"
@@ -221,7 +221,7 @@ def _fabric(recipe: Recipe, job: Job) -> Fabric:
         )
     if recipe.precision == "fp16" and not (torch.cuda.is_available() and job.device != "cpu"):
         raise BenchError("precision=fp16 needs a CUDA device. Use --set precision=bf16 or fp32 on a CPU.")
-    torch.set_num_threads(max(1, allotted_cores() // job.devices))
+    torch.set_num_threads(max(1, compute_threads() // job.devices))
     accelerator = job.device if job.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     strategy = "ddp" if job.devices > 1 else "auto"
     with _quiet():

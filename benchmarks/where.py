@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.doctor import installed
 from benchmarks.schema import Where
 from slurm import job
 from wlasl.root import project_folder
@@ -70,10 +70,4 @@ def cpu_model() -> str:
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:
     """Return the versions of the packages that are installed."""
-    found = {}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {package: found for package in packages if (found := installed(package))}

@@ -8,6 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+# Before anything imports torch: on a busy machine idle threads that spin cost most of the speed.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 HOME = Path(__file__).resolve().parent.parent
 
 

@@ -25,7 +25,7 @@ CLASSES, FRAMES, SIZE = 3, 4, 16
 class Tiny(torch.nn.Module):
     """Two blocks and a head: enough to have batch statistics, dropout, and an order of frames."""
 
-    head = ("head.",)
+    head = ("classifier.",)
 
     def __init__(self, classes, dropout):
         super().__init__()
@@ -36,13 +36,13 @@ class Tiny(torch.nn.Module):
             torch.nn.Conv3d(8, 8, 3, 2, 1), torch.nn.BatchNorm3d(8), torch.nn.ReLU()
         )
         self.drop = torch.nn.Dropout(dropout or 0.0)
-        self.head = torch.nn.Linear(8, classes)
+        self.classifier = torch.nn.Linear(8, classes)
 
     def blocks(self):
         return [self.first, self.second]
 
     def forward(self, x):
-        return self.head(self.drop(self.second(self.first(x)).mean((2, 3, 4))))
+        return self.classifier(self.drop(self.second(self.first(x)).mean((2, 3, 4))))
 
 
 def build(classes, *, dropout=None, drop_path=None, frames, size):  # noqa: ARG001
@@ -215,7 +215,7 @@ def test_frozen_blocks_keep_weights_and_statistics(tmp_path):
     engine.fit(*parts()[:2])
     after = engine.learner.network.state_dict()
     changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
-    assert changed == {"head.weight", "head.bias"}
+    assert changed == {"classifier.weight", "classifier.bias"}
 
 
 def test_compiled_networks_learn_the_same(tmp_path, monkeypatch):

@@ -15,6 +15,12 @@ def allotted_cores() -> int:
     return os.cpu_count() or 1
 
 
+def compute_threads() -> int:
+    """Return the threads of one network: OMP_NUM_THREADS where somebody set it, else the allotted cores."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdigit() and int(told) > 0 else allotted_cores()
+
+
 def be_polite() -> None:
     """Let idle OpenMP threads sleep: spinning ones cost most of a shared machine (call before torch)."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
