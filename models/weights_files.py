@@ -71,9 +71,14 @@ def digest(path: Path) -> str:
     Raises:
         BenchError: there is no such file, or it cannot be read.
     """
-    from models import movinet_weights  # noqa: PLC0415 - only these checkpoints need it
+    from models import movinet_weights, tf_bundle  # noqa: PLC0415 - only these checkpoints need them
 
     try:
-        return movinet_weights.fingerprint(path) if is_tensorflow(path) else sha256(path)
+        if not is_tensorflow(path):
+            beginning(path)
+            return sha256(path)
+        if tf_bundle.parts(path):
+            return movinet_weights.fingerprint(path)
     except OSError as error:
         raise BenchError(f"Cannot read {path}: {error.strerror}.") from error
+    raise BenchError(f"{path} holds no weights.")

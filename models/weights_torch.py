@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -106,7 +107,7 @@ def _safetensors(path: Path) -> Mapping[str, Any]:
     try:
         table: Table = optional("safetensors.torch", "torch").load_file(path)
     except (safetensors.SafetensorError, ValueError, OSError) as error:
-        raise BenchError(f"{path} is cut off or damaged: {_short(error)}. Fetch it again.") from error
+        raise _unreadable(path, error) from error
     return table
 
 
@@ -122,7 +123,8 @@ def _numpy_numbers() -> AbstractContextManager[None]:
 def _torch(path: Path) -> object:
     """Read what torch.save wrote, tensors and plain values only."""
     try:
-        with _numpy_numbers():
+        with _numpy_numbers(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about pickles that are then refused in words
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         code = _CODE.search(str(error))
@@ -131,15 +133,15 @@ def _torch(path: Path) -> object:
                 f"{path} asks to run code when it is read ({code[1]}), and was not read. "
                 "Where you trust it, save its state dict alone: torch.save(network.state_dict(), ...)."
             ) from error
-        raise BenchError(f"{path} is no checkpoint of torch, or it is damaged. Fetch it again.") from error
+        raise _unreadable(path, error) from error
     except Exception as error:  # a damaged pickle raises whatever it happens to meet
-        raise BenchError(f"{path} is cut off or damaged: {_short(error)}. Fetch it again.") from error
+        raise _unreadable(path, error) from error
 
 
-def _short(error: Exception) -> str:
-    """Return an error's first line, without its full stop."""
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:160].rstrip(".")
+def _unreadable(path: Path, error: Exception) -> BenchError:
+    """Say that a file cannot be read, with the first line of the reason."""
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120].rstrip(".")
+    return BenchError(f"{path} is no checkpoint, or it is cut off or damaged ({reason}). Fetch it again.")
 
 
 def _unwrapped(content: object) -> Table | None:
