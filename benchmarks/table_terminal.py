@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from rich import box
 from rich.console import Console
@@ -25,9 +26,8 @@ def print_table(table: Table, console: Console, split: str | None = None) -> Non
         _print_section(section, console)
     if not sections:
         what = f"for {title(split)} " if split else ""
-        console.print(
-            f"No results {what}yet. `bench run --model movinet-a3 --split {split or 'sample'}` makes some."
-        )
+        how = f"`bench run --model movinet-a3 --split {split or 'sample'}` makes some."
+        console.print(f"No results {what}yet. {how}", markup=False, highlight=False, soft_wrap=True)
     for sentence in table.unreadable:
         console.print(f"Left out: {sentence}", markup=False, highlight=False, soft_wrap=True)
 
@@ -37,7 +37,7 @@ def _print_section(section: Section, console: Console) -> None:
     console.print(Text(f"\n{title(section.subset)}", style="bold"))
     for number, board in enumerate(section.boards):
         words = "\n" * (number > 0) + f"{text.caption(board)}. {text.warning(board, len(section.boards) - 1)}"
-        console.print(Text(words.rstrip()), _board(board), sep="\n")
+        console.print(Text(words.rstrip()), _board(board, console.width), sep="\n")
     if section.unfinished:
         console.print("\nNot finished", _listed(section.unfinished, lambda one: one.record.reason), sep="\n")
     if section.altered:
@@ -45,38 +45,24 @@ def _print_section(section: Section, console: Console) -> None:
         console.print(heading, _listed(section.altered, lambda one: one.altered), sep="\n")
 
 
-def _board(board: Board) -> Grid:
-    """Lay out the rows over one set of test clips."""
+def _board(board: Board, width: int) -> Grid:
+    """Lay out the rows over one set of test clips in as many columns as `width` characters hold."""
     grid = _grid()
-    grid.add_column("#", justify="right")
-    grid.add_column("Model", overflow="fold", min_width=max(len(row.first.model) for row in board.rows))
-    for name in ("Size", "Top-1", "Top-2", "Top-5", "Top-10", "Loss"):
-        grid.add_column(name, justify="right")
-    grid.add_column("Time, runs")
-    if any(row.published for row in board.rows):
-        grid.add_column("Published", overflow="fold", min_width=len("65.89/84.11"))
+    names = [name for name in _COLUMNS if width >= _WIDE or name not in _ONLY_WIDE]
+    if not any(row.published for row in board.rows):
+        names.remove("Published")
+    longest = max(len(row.first.model) for row in board.rows)
+    for name in names:
+        room = longest if name == "Model" else _ROOM.get(name)
+        grid.add_column(name, justify=_COLUMNS[name][0], overflow="fold", min_width=room)
     for row in board.rows:
-        grid.add_row(*map(Text, _cells(row)[: len(grid.columns)]))
+        grid.add_row(*(Text(_COLUMNS[name][1](row)) for name in names))
     return grid
 
 
 def _grid() -> Grid:
     """Return an empty table in the style of all of them."""
     return Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-
-
-def _cells(row: Row) -> list[str]:
-    """Write a row's cells, a few lines each; what was published comes last."""
-    return [
-        str(row.rank),
-        _about(row),
-        f"{text.millions(row.first)} M\n{text.gmacs(row.first)} G",
-        _in_lines(row.top[1]),
-        *(_short(row.top[k]) for k in (2, 5, 10)),
-        text.loss(row.loss).replace(" ± ", "\n±"),
-        _runs(row),
-        "\n".join(map(_published, row.published)),
-    ]
 
 
 def _about(row: Row) -> str:
@@ -109,6 +95,25 @@ def _short(value: Measure | None) -> str:
     if value is None:
         return text.NONE
     return text.percent(value.mean) + (f"\n±{100 * value.spread:.2f}" if value.spread is not None else "")
+
+
+_COLUMNS: dict[str, tuple[Literal["left", "right"], Callable[[Row], str]]] = {
+    "#": ("right", lambda row: str(row.rank)),
+    "Model": ("left", _about),
+    "Size": ("right", lambda row: f"{text.millions(row.first)} M\n{text.gmacs(row.first)} G"),
+    "Top-1": ("right", lambda row: _in_lines(row.top[1])),
+    "Top-2": ("right", lambda row: _short(row.top[2])),
+    "Top-5": ("right", lambda row: _short(row.top[5])),
+    "Top-10": ("right", lambda row: _short(row.top[10])),
+    "Loss": ("right", lambda row: text.loss(row.loss).replace(" ± ", "\n±")),
+    "Time, runs": ("left", _runs),
+    "Published": ("left", lambda row: "\n".join(map(_published, row.published))),
+}
+_ROOM = {"Top-1": len("54.8-66.6"), "Time, runs": 12, "Published": len("65.89/84.11")}
+"""The least width of columns whose numbers no line break may cut."""
+_ONLY_WIDE = {"Top-2", "Top-10", "Loss"}
+_WIDE = 98
+"""The width that all columns need."""
 
 
 def _listed(stored: Sequence[Stored], why: Callable[[Stored], str]) -> Grid:

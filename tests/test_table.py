@@ -256,6 +256,15 @@ def test_the_terminal_shows_every_row_within_100_characters(many):
     assert "WLASL100" not in printed(load_table(many), "sample")
 
 
+def test_a_narrow_terminal_has_fewer_columns_and_whole_numbers(many):
+    shown = printed(load_table(many), "100", width=80)
+    assert max(map(len, shown.splitlines()[:-1])) <= 80
+    assert "Top-2" not in shown
+    assert "…" not in shown
+    for words in ("62.02", "±3.88", "40.5-52.6", "65.89/84.11", section(many).boards[0].rows[0].first.id):
+        assert words in shown, words
+
+
 def test_the_terminal_shows_the_first_of_many_runs(results, make_record):
     for seed in range(8):
         write_record(results, make_record(seed=seed))
