@@ -71,6 +71,15 @@ def ensure(folder: Path, options: SampleOptions | None = None, *, progress: Prog
     return folder
 
 
+def present(folder: Path) -> bool:
+    """Say whether `folder` holds a whole sample of this version, of whatever size it was drawn."""
+    try:
+        stamp = read_json(folder / STAMP)
+        return stamp["version"] == VERSION and _complete(folder, stamp)
+    except (BenchError, KeyError, TypeError):
+        return False
+
+
 def _check(options: SampleOptions) -> None:
     """Refuse options that cannot be drawn."""
     from wlasl.sample.clips import MOST_CLIPS  # noqa: PLC0415 - OpenCV and PyAV only when drawing

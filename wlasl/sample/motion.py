@@ -57,7 +57,7 @@ def perform(rng: np.random.Generator) -> Performance:
     """Draw one performance: tempo, size, timing and small offsets."""
     tempo = rng.uniform(0.85, 1.2)
     rest, travel, hold = (
-        tempo * rng.uniform(low, high, 2) for low, high in ((0.06, 0.2), (0.24, 0.36), (0.06, 0.16))
+        tempo * rng.uniform(low, high, 2) for low, high in ((0.05, 0.16), (0.24, 0.34), (0.06, 0.16))
     )
     return Performance(
         rest=(rest[0], rest[1]),

@@ -26,17 +26,19 @@ HANDSHAPES: dict[str, tuple[float, float, float, float, float, float]] = {
 PLACES: dict[str, Triple] = {
     "above": (0.4, -0.8, 0.35),
     "crown": (0.45, -0.82, 0.3),
-    "brow": (0.25, -0.6, 0.45),
+    "across": (-0.25, 0.35, 0.65),
     "mouth": (0.06, -0.28, 0.55),
     "temple": (0.95, -0.55, 0.35),
-    "shoulder": (0.75, 0.2, 0.55),
+    "shoulder": (0.95, 0.0, 0.5),
     "centre": (0.2, 0.4, 0.6),
-    "heart": (0.62, 0.3, 0.6),
+    "heart": (0.45, 0.55, 0.6),
+    "breast": (0.75, 0.1, 0.6),
     "wide": (1.2, 0.25, 0.35),
     "below": (0.6, 1.0, 0.5),
     "under": (0.85, 0.95, 0.4),
     "over": (0.85, -0.75, 0.35),
     "corner": (1.1, 0.8, 0.4),
+    "aside": (1.25, -0.1, 0.35),
     "rest": (0.42, 1.45, 0.3),
 }
 
@@ -84,8 +86,8 @@ def _still(shape: str) -> tuple[str, str]:
 _FORWARD = {
     "rise": Sign("rise", _still("flat"), ("under", "over"), "line", "inward"),
     "open": Sign("open", _still("spread"), ("centre", "wide"), "line", "up", other="mirror"),
-    "throw": Sign("throw", _still("fist"), ("brow", "corner"), "line", "up"),
-    "bloom": Sign("bloom", ("fist", "spread"), _still("heart"), "hold", "up", other="mirror"),
+    "throw": Sign("throw", _still("fist"), ("across", "aside"), "line", "up"),
+    "bloom": Sign("bloom", ("fist", "spread"), ("heart", "breast"), "line", "up", other="mirror"),
 }
 
 
@@ -114,7 +116,7 @@ SIGNS: tuple[Sign, ...] = (
     _FORWARD["bloom"],
     _reversed("gather", "bloom"),
     Sign("wave", _still("spread"), _still("temple"), "shake", "up", reach=0.3),
-    Sign("knock", _still("fist"), _still("shoulder"), "tap", "up", reach=0.3),
+    Sign("knock", _still("fist"), _still("shoulder"), "tap", "up", reach=0.35),
     Sign("drum", _still("fist"), _still("below"), "tap", "ahead", other="alternate", reach=0.3),
     Sign("clap", _still("flat"), _still("centre"), "shake", "palms", other="mirror", reach=0.35),
     Sign("hush", _still("point"), _still("mouth"), "hold", "up"),
