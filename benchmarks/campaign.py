@@ -6,10 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.inputs import Inputs
+from rich.console import Console
+
+from benchmarks.inputs import Inputs, view
 from benchmarks.progress import Bars
 from benchmarks.recipe import Recipe
 from benchmarks.run import Machine, Outcome, Places, is_first_process, run
+from benchmarks.table import load_table
+from benchmarks.table_markdown import write_readme
+from benchmarks.table_terminal import print_table
+from wlasl.prepare import prepare
+from wlasl.subsets import load
 
 
 @dataclass(frozen=True)

@@ -144,16 +144,18 @@ class Fit:
         loop, recipe, total = self.loop, self.recipe, train.steps()
         batches = train.epoch(loop.epoch, start=loop.step, rank=self.learner.rank, world=self.learner.world)
         for number, batch in enumerate(batches, start=loop.step):
-            lr = learning_rate(recipe, loop.epoch + number / total, self._plateaus())
-            share = len(batch.labels) * self.learner.world / self._clips_per_update(number, train)
+            # Counted in clips, so that accumulated small batches learn at the rate of one large batch.
+            first, clips = self._group(number, train)
+            lr = learning_rate(recipe, loop.epoch + first / len(train.clips), self._plateaus())
+            share = len(batch.labels) * self.learner.world / clips
             update = (number + 1) % recipe.accumulate == 0 or number + 1 == total
             yield batch, Step((recipe.seed, loop.epoch, number), lr, share, update)
 
-    def _clips_per_update(self, number: int, train: Batches) -> int:
-        """Return how many clips, over all processes, step `number`'s move of the optimiser learns from."""
+    def _group(self, number: int, train: Batches) -> tuple[int, int]:
+        """Return where in the epoch the optimiser step of step `number` begins, and its number of clips."""
         group = self.recipe.batch_size * self.recipe.accumulate
         first = number // self.recipe.accumulate * group
-        return min(group, len(train.clips) - first)
+        return first, min(group, len(train.clips) - first)
 
     def _note(self, loss: float, batch: Batch, step: Step, train: Batches) -> None:
         """Count a step; a loss that is no number ends the run with the clips that it was met at."""

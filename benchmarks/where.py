@@ -33,7 +33,7 @@ def where(engine: str, facts: dict[str, Any]) -> Where:
         commit=commit,
         dirty=dirty,
         versions={"python": platform.python_version(), **_versions((*_ALWAYS, *_PACKAGES[engine]))},
-        slurm={name: str(value) for name, value in job.facts().items()},
+        slurm={name: str(value) for name, value in job.job_facts().items()},
     )
 
 

@@ -62,9 +62,9 @@ def _sample_root(data: Path | None) -> Path:
     folder = project_folder() / "data" / "sample" if data is None else data.expanduser()
     if find_metadata(folder, INSTANCES) and any(find_metadata(folder, name) for name in _OFFICIAL):
         raise BenchError(f"{folder} holds WLASL. Leave --data away for the sample, or give another folder.")
-    from wlasl.sample import ensure  # noqa: PLC0415 - drawing videos needs heavy packages
+    from wlasl.sample import ensure, present  # noqa: PLC0415 - drawing videos needs heavy packages
 
-    return ensure(folder)
+    return folder if present(folder) else ensure(folder)
 
 
 def _sample_nslt(root: Path) -> Path:
