@@ -111,13 +111,28 @@ def build(
         use_external_states=external_states,
         **style,
     )
-    return modules.movinet_model.MovinetClassifier(
+    model = modules.movinet_model.MovinetClassifier(
         backbone,
         num_classes=classes,
         dropout_rate=dropout or 0.0,
         input_specs={"image": specification},
         output_states=external_states,
     )
+    _drop_by_layers(model, modules.keras)
+    return model
+
+
+def _drop_by_layers(model: Any, keras: ModuleType) -> None:  # noqa: ANN401
+    """Replace the official stochastic depth by what it is, dropout of whole clips.
+
+    The official layer's random state hides in a kernel; that of a dropout layer can be set, so that an engine
+    can repeat a step.
+    """
+    for layer in model.submodules:
+        depth = getattr(layer, "_stochastic_depth", None)
+        if depth is not None:
+            whole_clip = (None, 1, 1, 1, 1)
+            layer._stochastic_depth = keras.layers.Dropout(depth._drop_rate, noise_shape=whole_clip)  # noqa: SLF001
 
 
 def blocks(model: Any) -> list[Any]:  # noqa: ANN401 - Keras layers
