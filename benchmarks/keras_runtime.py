@@ -57,7 +57,8 @@ def start(wish: str) -> str:
         # A process that has run an operation already keeps the threads and devices it began with.
         with contextlib.suppress(RuntimeError):
             _configure(chosen)
-        tf.zeros(()).numpy()
+        # The first operation, and the first by XLA, each have something to say.
+        tf.function(lambda: tf.zeros(()), jit_compile=True)()
     return GPU if chosen else CPU
 
 
