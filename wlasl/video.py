@@ -95,7 +95,8 @@ class Video:
         """Open the file and find its first video stream."""
         self.path = path
         self._container = _open(path)
-        streams = self._container.streams.video
+        # What no decoder knows has no codec_context; the types leave that out.
+        streams = [stream for stream in self._container.streams.video if getattr(stream, "codec_context", None)]
         if not streams:
             self.close()
             why = _why(path)
