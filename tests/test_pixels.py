@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import simplejpeg
 import videos
+
 from wlasl.clips import Clip
 from wlasl.pixels import Colour, Squares, i420_to_rgb, read_rgb, recolour, shrink
 from wlasl.video import read
@@ -25,23 +26,23 @@ def stored(path, view, box=None):
     return [i420_to_rgb(np.frombuffer(data, np.uint8), view.size) for data in encoded]
 
 
-TAGS = [
-    ("untagged", videos.Kind()),
-    ("BT.601", videos.Kind(colorspace=6, color_range=1)),
-    ("BT.709", videos.Kind(colorspace=1, color_range=1)),
-    ("BT.709 full range", videos.Kind(colorspace=1, color_range=2)),
-    ("BT.601 full range, by its old name", videos.Kind(pix_fmt="yuvj420p", colorspace=6, color_range=2)),
-    ("BT.2020", videos.Kind(colorspace=9, color_range=1)),
-    ("4:4:4", videos.Kind(pix_fmt="yuv444p", colorspace=1, color_range=1)),
-    ("4:4:4 full range", videos.Kind(pix_fmt="yuv444p", colorspace=6, color_range=2)),
-    ("4:2:2", videos.Kind(pix_fmt="yuv422p", colorspace=6, color_range=1)),
-    ("10 bit", videos.Kind(pix_fmt="yuv420p10le", colorspace=1, color_range=1)),
-]
+TAGS = {
+    "untagged": videos.Kind(),
+    "BT.601": videos.Kind(colorspace=6, color_range=1),
+    "BT.709": videos.Kind(colorspace=1, color_range=1),
+    "BT.709 full range": videos.Kind(colorspace=1, color_range=2),
+    "BT.601 full range, by its old name": videos.Kind(pix_fmt="yuvj420p", colorspace=6, color_range=2),
+    "BT.2020": videos.Kind(colorspace=9, color_range=1),
+    "4:4:4": videos.Kind(pix_fmt="yuv444p", colorspace=1, color_range=1),
+    "4:4:4 full range": videos.Kind(pix_fmt="yuv444p", colorspace=6, color_range=2),
+    "4:2:2": videos.Kind(pix_fmt="yuv422p", colorspace=6, color_range=1),
+    "10 bit": videos.Kind(pix_fmt="yuv420p10le", colorspace=1, color_range=1),
+}
 
 
-@pytest.mark.parametrize(("name", "kind"), TAGS, ids=[name for name, _ in TAGS])
+@pytest.mark.parametrize("kind", TAGS.values(), ids=TAGS)
 @pytest.mark.parametrize("codec", CODECS)
-def test_colours_are_right_whatever_the_file_says_of_them(tmp_path, name, kind, codec):
+def test_colours_are_right_whatever_the_file_says_of_them(tmp_path, kind, codec):
     path = videos.write(tmp_path / "bars.mp4", [videos.bars()] * 2, kind)
     for frame in stored(path, View(crop="frame", size=128, codec=codec)):
         assert np.abs(frame[64, 8::16].astype(int) - videos.BARS).max() <= 4
@@ -129,7 +130,12 @@ def test_a_turned_video_is_stored_upright_as_opencv_shows_it(tmp_path, quarters)
     expected = cv2.resize(shown[box[1] : box[3], box[0] : box[2]].astype(np.uint8), (64, 64)).astype(int)
     assert np.abs(square - expected).mean() < 8
     whole = stored(path, View(crop="frame", size=96), None)[0].astype(int)
-    assert np.abs(whole[(96 - height) // 2 : (96 + height) // 2, (96 - width) // 2 : (96 + width) // 2] - shown).mean() < 8
+    assert (
+        np.abs(
+            whole[(96 - height) // 2 : (96 + height) // 2, (96 - width) // 2 : (96 + width) // 2] - shown
+        ).mean()
+        < 8
+    )
 
 
 def test_a_video_that_changes_its_size_on_the_way_is_planned_anew():
@@ -164,7 +170,12 @@ def test_real_clips_keep_forty_decibels_against_a_float_reference(wlasl_root):
         data = read(path, one, Squares(one, view).encode)[10]
         whole = read(path, one, lambda frame: frame)[10]
         place = square(one.box, whole.width, whole.height, view)
-        if place.visible(whole.width, whole.height) != (place.x, place.y, place.x + place.side, place.y + place.side):
+        if place.visible(whole.width, whole.height) != (
+            place.x,
+            place.y,
+            place.x + place.side,
+            place.y + place.side,
+        ):
             continue
         wanted = reference(whole)[place.y : place.y + place.side, place.x : place.x + place.side]
         how = cv2.INTER_AREA if place.side > view.size else cv2.INTER_LINEAR
@@ -177,8 +188,10 @@ def test_real_clips_keep_forty_decibels_against_a_float_reference(wlasl_root):
 
 def reference(frame):
     """Convert a limited-range frame to RGB in floating point, float32 [H, W, 3]."""
-    y, u, v = (np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
-               for plane in frame.planes)
+    y, u, v = (
+        np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+        for plane in frame.planes
+    )
     u, v = (cv2.resize(plane.astype(np.float32), (frame.width, frame.height)) for plane in (u, v))
     weights = (0.2126, 0.0722) if frame.colorspace == 1 else (0.299, 0.114)
     ycc = np.stack([(y - 16.0) / 219, (u - 128) / 224, (v - 128) / 224], -1)

@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 import videos
+
 from wlasl import video
 from wlasl.clips import Clip
 from wlasl.pixels import planes

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from utils.errors import BenchError
 from wlasl.view import View, fit_box, square
 
@@ -42,14 +43,20 @@ def test_the_margin_is_there_where_the_frame_has_room(drawn, margin):
     longer = max(box[2] - box[0], box[3] - box[1])
     wanted = longer * (1 + 2 * margin)
     if wanted <= min(width, height) - 4:
-        assert abs(square(box, width, height, View(margin=margin)).side - wanted) <= 8  # even edges, then the margin of them
+        assert (
+            abs(square(box, width, height, View(margin=margin)).side - wanted) <= 8
+        )  # even edges, then the margin of them
 
 
 @pytest.mark.parametrize(
     ("box", "frame", "expected"),
     [
         ((65, 26, 209, 192), (288, 192), (40, 0, 192)),  # the margin shrinks to the frame's height
-        ((155, 34, 1067, 720), (1280, 720), (154, -98, 914)),  # wider than the frame is high: bars above and below
+        (
+            (155, 34, 1067, 720),
+            (1280, 720),
+            (154, -98, 914),
+        ),  # wider than the frame is high: bars above and below
         ((462, 44, 949, 720), (1280, 720), (346, 0, 720)),
         ((0, 0, 40, 40), (640, 480), (0, 0, 48)),  # shifted into the corner
         ((600, 440, 640, 480), (640, 480), (592, 432, 48)),
@@ -88,7 +95,14 @@ def test_a_view_that_no_store_can_have_is_refused_in_words(field, value):
 
 
 def test_the_key_changes_with_everything_that_shapes_a_pixel():
-    views = [View(), View(crop="frame"), View(margin=0.2), View(size=224), View(quality=90), View(codec="raw")]
+    views = [
+        View(),
+        View(crop="frame"),
+        View(margin=0.2),
+        View(size=224),
+        View(quality=90),
+        View(codec="raw"),
+    ]
     assert len({view.key for view in views}) == len(views)
     assert View(codec="raw").key == View(codec="raw", quality=50).key
     # Changing this number makes everybody prepare their clips again: change wlasl.view.FORMAT on purpose.

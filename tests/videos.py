@@ -9,8 +9,21 @@ from pathlib import Path
 import av
 import numpy as np
 
+from wlasl.clips import Clip, Subset
+from wlasl.root import VideoFiles
+from wlasl.subsets import DataSet
+
 BARS = np.array(
-    [[255, 255, 255], [255, 255, 0], [0, 255, 255], [0, 200, 0], [200, 0, 200], [220, 30, 30], [30, 30, 220], [0, 0, 0]],
+    [
+        [255, 255, 255],
+        [255, 255, 0],
+        [0, 255, 255],
+        [0, 200, 0],
+        [200, 0, 200],
+        [220, 30, 30],
+        [30, 30, 220],
+        [0, 0, 0],
+    ],
     np.uint8,
 )
 
@@ -35,7 +48,7 @@ def numbered(count: int, width: int = 64, height: int = 48) -> list[np.ndarray]:
     return [np.full((height, width, 3), 20 + 4 * (index % 50), np.uint8) for index in range(count)]
 
 
-def write(path: Path, frames: list[np.ndarray], kind: Kind = Kind()) -> Path:  # noqa: B008 - frozen
+def write(path: Path, frames: list[np.ndarray], kind: Kind = Kind()) -> Path:
     """Write RGB frames as a video file; the tags say how its colours are to be read, and they are right."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(kind.codec, rate=kind.fps)
@@ -45,10 +58,14 @@ def write(path: Path, frames: list[np.ndarray], kind: Kind = Kind()) -> Path:  #
             stream.options = {"crf": str(kind.crf), "preset": "ultrafast"}
         context = stream.codec_context
         context.colorspace, context.color_range = kind.colorspace, kind.color_range
-        space = {2: "itu601", 1: "itu709", 6: "itu601", 5: "itu601", 9: "bt2020", 0: "itu601"}[kind.colorspace]
+        space = {2: "itu601", 1: "itu709", 6: "itu601", 5: "itu601", 9: "bt2020", 0: "itu601"}[
+            kind.colorspace
+        ]
         for pixels in frames:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-            frame = frame.reformat(format=kind.pix_fmt, dst_colorspace=space, dst_color_range=kind.color_range or 1)
+            frame = frame.reformat(
+                format=kind.pix_fmt, dst_colorspace=space, dst_color_range=kind.color_range or 1
+            )
             frame.colorspace, frame.color_range = kind.colorspace, kind.color_range
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -65,3 +82,19 @@ def rotate(path: Path, quarters: int) -> Path:
     turned = path.with_name(f"turned{quarters}.mp4")
     turned.write_bytes(data)
     return turned
+
+
+def dataset(root: Path, count: int = 4, name: str = "100", frames: int = 6) -> DataSet:
+    """Write `count` tiny clips under a root (those that are not there yet) and return them as a data set."""
+    (root / "videos").mkdir(parents=True, exist_ok=True)
+    clips = []
+    for index in range(count):
+        clip = Clip(
+            f"{index:05d}", "book", index % 2, ("train", "val", "test")[index % 3], box=(8, 8, 40, 40)
+        )
+        path = root / "videos" / f"{clip.id}.mp4"
+        if not path.exists():
+            write(path, numbered(frames + index), Kind("mpeg4"))
+        clips.append(clip)
+    subset = Subset(name, ("book", "drink"), tuple(clips), "r1")
+    return DataSet(subset, root, VideoFiles.of(root, clips))

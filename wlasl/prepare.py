@@ -141,8 +141,11 @@ def prepare(
     if not survey.ready:
         message = f"None of the {len(dataset.subset.clips)} clips under {dataset.root} can be read."
         raise BenchError(f"{message} {_count(skipped.values())}", exit_code=FAILURE)
+    ready = ClipStore(job.folder, survey.ready)
+    if len(ready.ids) < len(survey.ready):
+        raise BenchError(f"Another job changed {job.folder} meanwhile: run it again.", exit_code=FAILURE)
     details = {name: str(skip.get("detail", "")) for name, skip in survey.skipped.items()}
-    return Prepared(ClipStore(job.folder, survey.ready), done, skipped, details, time.monotonic() - began)
+    return Prepared(ready, done, skipped, details, time.monotonic() - began)
 
 
 Outcome = tuple[Source, list[bytes]] | VideoError
@@ -193,17 +196,18 @@ class _Job:
         """Decode clips, write them as they are finished, and note them in the survey; return how many."""
         name = f"preparing {self.dataset.subset.name}"
         self.progress.begin(name, len(survey.ready) + len(todo), len(survey.ready))
-        writer, done = ShardWriter(self.folder), 0
+        writer, done, bad = ShardWriter(self.folder), 0, 0
         try:
             for clip, outcome in self._outcomes(todo):
                 if isinstance(outcome, VideoError):
                     survey.skipped[clip.id] = self._skip(clip, outcome)
+                    bad += 1
                 else:
                     source, frames = outcome
                     writer.add(clip.id, source, cut_of(clip), frames)
                     survey.ready.add(clip.id)
                     done += 1
-                self.progress.advance(f"{len(survey.skipped)} skipped" if survey.skipped else "")
+                self.progress.advance(f"{bad} unreadable" if bad else "")
         except BaseException:
             # Closing may fail as writing did; what is in the shard is found by the next call all the same.
             with contextlib.suppress(BenchError):

@@ -96,7 +96,9 @@ class Video:
         self.path = path
         self._container = _open(path)
         # What no decoder knows has no codec_context; the types leave that out.
-        streams = [stream for stream in self._container.streams.video if getattr(stream, "codec_context", None)]
+        streams = [
+            stream for stream in self._container.streams.video if getattr(stream, "codec_context", None)
+        ]
         if not streams:
             self.close()
             why = _why(path)
