@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
+from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -24,21 +23,39 @@ def sync_batch_norm(network: nn.Module) -> None:
             module.__class__ = type(f"Synced{type(module).__name__}", (_Synced, type(module)), {})
 
 
+class _Sum(torch.autograd.Function):
+    """The sum of a tensor over all processes; so is its gradient, since each process's loss depends on it."""
+
+    @staticmethod
+    def forward(_context: Any, tensor: Tensor) -> Tensor:  # noqa: ANN401 - autograd's own
+        """Add up."""
+        total = tensor.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_context: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401 - autograd's own
+        """Add up the gradients."""
+        total = gradients[0].clone()
+        distributed.all_reduce(total)
+        return total
+
+
 class _Synced(_BatchNorm):
     """Batch norm over the clips of all processes."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's own name
         """Normalise with the statistics of all processes in training, with the stored ones otherwise."""
         if not self.training:
-            return cast("Tensor", super().forward(input))
+            return super().forward(input)
         axes = [axis for axis in range(input.ndim) if axis != 1]
         wide = input.float()
         count = wide.new_full((1,), wide.numel() / wide.shape[1])
         sums = torch.cat([count, wide.sum(axes), wide.square().sum(axes)])
-        total = all_reduce(sums)
+        total: Tensor = _Sum.apply(sums)  # type: ignore[no-untyped-call]
         mean, square = total[1:].div(total[0]).chunk(2)
         variance = (square - mean.square()).clamp_min(0)
-        self._remember(mean.detach(), variance.detach(), float(total[0]))
+        self._remember(mean.detach(), variance.detach(), float(total[0].detach()))
         shape = [1, -1] + [1] * (input.ndim - 2)
         scale = torch.rsqrt(variance + self.eps)
         if self.affine:

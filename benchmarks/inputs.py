@@ -46,7 +46,7 @@ class Inputs:
 
     def coverage(self) -> Clips:
         """Return, per part, how many of the official clips can be read, and why the others cannot."""
-        parts = {}
+        parts: dict[str, Coverage] = {}
         for part in PARTS:
             official, scored = len(self.dataset.subset.part(part)), len(self.clips(part))
             parts[part] = Coverage(scored=scored, missing=official - scored, official=official)

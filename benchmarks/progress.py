@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.progress import TimeRemainingColumn as Remaining
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Bars:
@@ -29,7 +33,7 @@ class Bars:
         self._task: TaskID | None = None
         self._name = ""
 
-    def __enter__(self) -> Bars:
+    def __enter__(self) -> Self:
         """Start drawing."""
         self._bar.start()
         return self

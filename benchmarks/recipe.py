@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +17,9 @@ from utils.errors import BenchError
 from utils.files import read_json
 from utils.names import nearest
 
-try:
+if sys.version_info >= (3, 11):
     import tomllib
-except ModuleNotFoundError:  # Python 3.10
+else:
     import tomli as tomllib
 
 Share = Field(default=0.0, ge=0.0, lt=1.0)

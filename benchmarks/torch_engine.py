@@ -23,6 +23,7 @@ from benchmarks.fitting import Fit, Step
 from benchmarks.recipe import Recipe
 from benchmarks.torch_optim import averaged, optimizer
 from models import weights, zoo
+from models.counting import gmacs, parameters
 from utils.errors import BenchError
 from utils.files import write_whole
 from utils.threads import compute_threads
@@ -59,12 +60,13 @@ class TorchEngine:
         return self.learner.scores(part)
 
     def facts(self) -> dict[str, Any]:
-        """Return the device, the processes, the parameters and the peak memory in MiB."""
+        """Return device, processes, parameters, multiply-adds (10^9, one view) and peak memory (MiB)."""
         device = self.fabric.device
         return {
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
             "devices": self.fabric.world_size,
-            "parameters": sum(parameter.numel() for parameter in self.learner.network.parameters()),
+            "parameters": parameters(self.learner.network),
+            "gmacs": round(gmacs(self.learner.network, self.recipe.frames, self.recipe.size), 4),
             "peak_memory_mb": _peak_memory(device),
         }
 
@@ -83,14 +85,14 @@ class TorchLearner:
         self.optimizer = optimizer(recipe, self.network)
         self.wrapped: Any = self._set_up()
         self.average = averaged(self.network, recipe.ema) if recipe.ema else None
-        self.criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self.criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing, reduction="sum")
         self._mean = self._per_channel(job.input.mean)
         self._std = self._per_channel(job.input.std)
 
     def _set_up(self) -> Any:  # noqa: ANN401 - Fabric's wrapper of a module
         """Move the network to its device, and compile it where the recipe says so."""
         if self.recipe.channels_last:
-            self.network.to(memory_format=torch.channels_last_3d)
+            self.network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         module = cast("nn.Module", torch.compile(self.network)) if self.recipe.compile else self.network
         if not any(parameter.requires_grad for parameter in module.parameters()):
             raise BenchError(
@@ -123,7 +125,9 @@ class TorchLearner:
             group["lr"] = step.lr
         with self.fabric.no_backward_sync(self.wrapped, enabled=not step.update):
             logits = self.wrapped(self.inputs(batch))
-            loss = self.criterion(logits.float(), torch.from_numpy(batch.labels).to(logits.device))
+            # A process may have none of a last, small batch; the mean over no clips is 0 here, not NaN.
+            labels = torch.from_numpy(batch.labels).to(logits.device)
+            loss = self.criterion(logits.float(), labels) / max(1, len(labels))
             self.fabric.backward(loss * step.share)
         if step.update:
             self._update()

@@ -19,16 +19,17 @@ def optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]] or [{"params": list(network.parameters())}]
-    adam = {"betas": (recipe.momentum, 0.999), "eps": recipe.eps}
+    betas, eps = (recipe.momentum, 0.999), recipe.eps
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum)
     if recipe.optimizer == "rmsprop":
         return torch.optim.RMSprop(groups, lr=recipe.lr, momentum=recipe.momentum, alpha=0.9, eps=recipe.eps)
     if recipe.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=recipe.lr, **adam)
-    return torch.optim.AdamW(groups, lr=recipe.lr, **adam)
+        return torch.optim.Adam(groups, lr=recipe.lr, betas=betas, eps=eps)
+    return torch.optim.AdamW(groups, lr=recipe.lr, betas=betas, eps=eps)
 
 
 def averaged(network: nn.Module, decay: float) -> AveragedModel:
     """Return the exponential moving average of a network's weights and batch statistics."""
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    mean = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    return AveragedModel(network, multi_avg_fn=mean, use_buffers=True)

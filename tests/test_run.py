@@ -26,7 +26,9 @@ class Tiny(torch.nn.Module):
 
     def __init__(self, classes):
         super().__init__()
-        self.body = torch.nn.Sequential(torch.nn.Conv3d(3, 4, (4, 8, 8), (2, 8, 8)), torch.nn.ReLU(), torch.nn.Flatten())
+        self.body = torch.nn.Sequential(
+            torch.nn.Conv3d(3, 4, (4, 8, 8), (2, 8, 8)), torch.nn.ReLU(), torch.nn.Flatten()
+        )
         self.classifier = torch.nn.LazyLinear(classes)
 
     def blocks(self):
@@ -166,7 +168,9 @@ def test_scores_do_not_depend_on_batch_size_at_test(request_of):
     for batch_size in (3, 4):
         request = request_of(recipe(epochs=0, batch_size=batch_size))
         outcome = campaign.carry_out(request)[0]
-        scores.append(read_scores(request.places.runs / outcome.record.id / "scores.npz").parts["test"].scores)
+        scores.append(
+            read_scores(request.places.runs / outcome.record.id / "scores.npz").parts["test"].scores
+        )
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-5)
 
 

@@ -14,15 +14,13 @@ if TYPE_CHECKING:
     from benchmarks.recipe import Recipe
 
 
-def run(  # noqa: PLR0913 - one parameter per option of the command
+def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     model: Model,
     split: Split = "100",
     engine: Annotated[str | None, typer.Option(help="torch or tensorflow; else torch.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the run; else 0.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Several seeds: 0..4 or 0,3,7.")] = None,
-    recipe_file: Annotated[
-        Path | None, typer.Option("--recipe", help="Recipe fields, TOML or JSON.")
-    ] = None,
+    recipe_file: Annotated[Path | None, typer.Option("--recipe", help="Recipe fields, TOML or JSON.")] = None,
     settings: Set = None,
     weights: Annotated[str | None, typer.Option(help="none, kinetics, or a checkpoint file.")] = None,
     data: Data = None,
