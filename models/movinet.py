@@ -220,34 +220,52 @@ class Conv(nn.Conv3d):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def in_space(self, x: Tensor, tap: int = 0) -> Tensor:
-        """Apply one time step of the kernel to each frame: [N, C, H, W] to [N, out, H / stride, ...]."""
+    def _padded(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Return frames [N, C, H, W] and the zeros that the convolution itself must add around them."""
         kernel, stride = self.kernel_size[1], self.stride[1]
         (top, bottom), (left, right) = (_same(side, kernel, stride) for side in x.shape[2:])
-        padding = (top, left)
-        if (top, left) != (bottom, right):
-            x, padding = F.pad(x, (left, right, top, bottom)), (0, 0)
-        return F.conv2d(x, self.weight[:, :, tap], self.bias, stride, padding, groups=self.groups)
+        if (top, left) == (bottom, right):
+            return x, (top, left)
+        return F.pad(x, (left, right, top, bottom)), (0, 0)
+
+    def _tap(self, x: Tensor, tap: int, padding: tuple[int, int]) -> Tensor:
+        """Apply one time step of the kernel to frames [N, C, H, W]."""
+        return F.conv2d(x, self.weight[:, :, tap], self.bias, self.stride[1], padding, groups=self.groups)
 
     def in_time(self, x: Tensor, before: int, after: int) -> Tensor:
         """Apply a one-filter-per-channel kernel to [B, T, C, H, W] padded in time: [B * T', C, H', W']."""
         T, taps = x.shape[1], self.kernel_size[0]
+        if self.kernel_size[1] == 1:
+            return self._along_time(x, before, after)
         steps = T + before + after - taps + 1
+        x, padding = self._padded(x.flatten(0, 1))
         total: Tensor | None = None
         for tap in range(taps):
-            y = _frames(self.in_space(x.flatten(0, 1), tap), T)
-            first = tap - before
+            first = tap - before  # the frame under this tap when the kernel gives its first step
             low, high = max(first, 0), min(first + steps, T)
-            if high <= low:
+            if low >= high:
                 continue
-            y = F.pad(y[:, low:high], (0, 0, 0, 0, 0, 0, low - first, first + steps - high))
+            # Channels stay last through the slices, or torch would reorder everything twice.
+            y = _frames(self._tap(x, tap, padding).permute(0, 2, 3, 1), T)
+            if (low, high) != (0, T) or steps != T:
+                y = F.pad(y[:, low:high], (0, 0, 0, 0, 0, 0, low - first, first + steps - high))
             total = y if total is None else total + y
-        assert total is not None  # noqa: S101 - the middle tap always meets a frame
-        return total.flatten(0, 1)
+        assert total is not None  # noqa: S101 - a kernel at least as long as its padding always meets a frame
+        return total.flatten(0, 1).permute(0, 3, 1, 2)
+
+    def _along_time(self, x: Tensor, before: int, after: int) -> Tensor:
+        """Do the same with a kt x 1 x 1 kernel: one 2-D convolution over images whose rows are frames."""
+        B, T, C, H, W = x.shape
+        rows = x.permute(0, 2, 1, 3, 4).reshape(B, C, T, H * W)
+        if before != after:
+            rows, before = F.pad(rows, (0, 0, before, after)), 0
+        y = F.conv2d(rows, self.weight[..., 0], padding=(before, 0), groups=C)
+        return y.transpose(1, 2).reshape(-1, C, H, W)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve each frame of [N, C, H, W] for itself."""
-        return self.in_space(x)
+        """Convolve each frame for itself: [N, C, H, W] to [N, out, H / stride, W / stride]."""
+        x, padding = self._padded(x)
+        return self._tap(x, 0, padding)
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
@@ -289,7 +307,8 @@ class ConvNorm(nn.Module):
     def _through_time(self, conv: Conv, x: Tensor, T: int, states: States | None, name: str) -> Tensor:
         """Apply a convolution in time: centred, or after the frames kept in `states` (zeros without)."""
         if conv.kernel_size[0] == 1:
-            return conv.in_space(x)
+            frames: Tensor = conv(x)
+            return frames
         clip = _frames(x, T)
         if not self.memory:
             half = conv.kernel_size[0] // 2
@@ -425,20 +444,20 @@ class Bottleneck(nn.Module):
         self.scale = nn.Parameter(torch.zeros(()))
         self.skip = Skip(channels, out, stride, style) if stride > 1 or channels != out else nn.Identity()
 
-    def _dropped(self, x: Tensor, T: int) -> Tensor:
-        """Leave out the block for some clips in training, and scale the others up."""
+    def _weight(self, y: Tensor, T: int) -> Tensor:
+        """Return y's factor: the scalar; in training it is 0 for some clips, and more for the others."""
+        weight = self.scale.to(y.dtype)
         if not self.training or self.drop == 0:
-            return x
+            return weight
         keep = 1 - self.drop
-        kept = torch.rand(x.shape[0] // T, device=x.device) < keep
-        return x * (kept.to(x.dtype) / keep).repeat_interleave(T)[:, None, None, None]
+        kept = torch.rand(y.shape[0] // T, device=y.device) < keep
+        return weight * (kept.to(y.dtype) / keep).repeat_interleave(T)[:, None, None, None]
 
     def forward(self, x: Tensor, T: int, states: States | None = None) -> Tensor:
         """Map folded frames [B * T, C, H, W] to [B * T, out, H / stride, W / stride]."""
         y = self.feature(self.expansion(x), T, states, self.name)
         y = self.projection(self.attention(y, T, states, self.name))
-        out: Tensor = self._dropped(y * self.scale, T) + self.skip(x)
-        return out
+        return torch.addcmul(self.skip(x), y, self._weight(y, T))
 
 
 class MoViNet(nn.Module):

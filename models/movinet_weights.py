@@ -183,7 +183,7 @@ def into_torch(arrays: Mapping[str, Array], network: Any) -> None:  # noqa: ANN4
     """
     own = network.state_dict()
     for name, array in _fitting(arrays, from_torch(network)).items():
-        own[name].copy_(own[name].new_tensor(np.ascontiguousarray(array)))
+        own[name].copy_(own[name].new_tensor(np.array(array)))
 
 
 def load(network: Any, path: Path) -> str:  # noqa: ANN401

@@ -1,0 +1,172 @@
+"""Compares our MoViNets with the official ones: parameters, and logits from the same weights.
+
+python -m benchmarks.movinet_parity             # all twelve variants, about ten minutes of CPU
+python -m benchmarks.movinet_parity a0 a3-stream
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from models import movinet_tf, movinet_weights
+from models.movinet_weights import Array, Arrays
+from utils.errors import FAILURE, BenchError
+from utils.names import lookup
+from utils.seeds import generator
+
+TOLERANCE = 1e-4
+"""How far two logits may be apart."""
+NAMES = {
+    f"{variant}{kind}": (variant, kind != "") for kind in ("", "-stream") for variant in movinet_tf.VARIANTS
+}
+"""Variant and whether it streams, by the name on the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The clips to compare on, and the classes to tell apart."""
+
+    frames: int = 5
+    size: int = 64
+    classes: int = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """What two networks have in common.
+
+    Attributes:
+        name: the variant, such as a0-stream.
+        ours: parameters of our network: trainable ones, and statistics of batch normalisation.
+        official: the same of the official network.
+        largest: the largest logit, to judge the difference by.
+        difference: the largest between any two logits.
+    """
+
+    name: str
+    ours: tuple[int, int]
+    official: tuple[int, int]
+    largest: float
+    difference: float
+
+    @property
+    def holds(self) -> bool:
+        """Say whether the networks are the same."""
+        return self.ours == self.official and self.difference <= TOLERANCE
+
+
+def stirred(arrays: Arrays, seed: int) -> Arrays:
+    """Return weights of the same shapes that give every branch of the network a say.
+
+    Fresh weights would hide mistakes: the blocks' scales start at 0, and statistics at 0 and 1.
+    """
+    return {
+        name: _stir(name, array, generator(seed, number))
+        for number, (name, array) in enumerate(sorted(arrays.items()))
+    }
+
+
+def _stir(name: str, array: Array, random: np.random.Generator) -> Array:
+    """Return a random array for one weight: kernels keep their law, the rest is moved off 0 and 1."""
+    if array.ndim > 1:
+        return array
+    middle, width = (0.0, 0.2) if name.endswith(("bias", "mean")) else (1.0, 0.3)
+    middle = 0.5 if name.endswith("scale") else middle
+    return np.asarray(random.uniform(middle - width, middle + width, array.shape), np.float32)
+
+
+def compare(name: str, shape: Shape, seed: int = 0) -> Parity:
+    """Build one variant twice, give both the same weights, and compare their logits on random clips.
+
+    Raises:
+        BenchError: no such variant, or a framework is not installed.
+    """
+    import torch  # noqa: PLC0415 - heavy
+
+    from models import movinet  # noqa: PLC0415 - imports torch
+
+    variant, stream = lookup("MoViNet variant", name, NAMES)
+    options: dict[str, Any] = {
+        "variant": variant,
+        "stream": stream,
+        "frames": shape.frames,
+        "size": shape.size,
+    }
+    model = movinet_tf.build(shape.classes, **options)
+    network = movinet.build(shape.classes, **options).eval()
+    weights = stirred(movinet_weights.from_tensorflow(model), seed)
+    movinet_weights.into_tensorflow(weights, model)
+    movinet_weights.into_torch(movinet_weights.from_tensorflow(model), network)
+    clips = generator(seed).random((2, shape.frames, shape.size, shape.size, 3), np.float32)
+    with torch.no_grad():
+        ours = network(torch.from_numpy(clips).permute(0, 4, 1, 2, 3)).numpy()
+    official = model(clips, training=False).numpy()
+    return Parity(
+        name=name,
+        ours=_counted(movinet_weights.from_torch(network)),
+        official=_counted_keras(model),
+        largest=float(np.abs(official).max()),
+        difference=float(np.abs(ours - official).max()),
+    )
+
+
+def _counted(arrays: Arrays) -> tuple[int, int]:
+    """Return how many numbers a torch network trains, and how many it only keeps."""
+    kept = sum(array.size for name, array in arrays.items() if "running_" in name)
+    return sum(array.size for array in arrays.values()) - kept, kept
+
+
+def _counted_keras(model: object) -> tuple[int, int]:
+    """Return the same of a Keras model, by its own account."""
+    trained, kept = (
+        sum(math.prod(weight.shape) for weight in getattr(model, kind))
+        for kind in ("trainable_weights", "non_trainable_weights")
+    )
+    return trained, kept
+
+
+def rows(names: Sequence[str], shape: Shape) -> Iterator[Parity]:
+    """Compare several variants, one after another.
+
+    Raises:
+        BenchError: no such variant, or a framework is not installed.
+    """
+    for name in names:
+        lookup("MoViNet variant", name, NAMES)
+    for name in names:
+        yield compare(name, shape)
+
+
+def _write(*cells: str) -> None:
+    """Print one row at once: the largest variants take minutes."""
+    sys.stdout.write("  ".join([f"{cells[0]:10}", *(f"{cell:>13}" for cell in cells[1:])]) + "\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table of all variants, or of those named.
+
+    Raises:
+        BenchError: a variant differs.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.movinet_parity", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a0 ... a5, a0-stream ... a5-stream")
+    names = parser.parse_args(arguments).names or list(NAMES)
+    _write("MoViNet", "parameters", "kept", "official", "kept", "largest logit", "difference")
+    apart = []
+    for parity in rows(names, Shape()):
+        counts = [f"{count:,}" for count in (*parity.ours, *parity.official)]
+        _write(parity.name, *counts, f"{parity.largest:.2f}", f"{parity.difference:.1e}")
+        apart += [] if parity.holds else [parity.name]
+    if apart:
+        raise BenchError(f"Not the official network: {', '.join(apart)}.", exit_code=FAILURE)
+
+
+if __name__ == "__main__":
+    main()
