@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from models import movinet_tf, movinet_weights
 from models.movinet_weights import Array, Arrays
 from utils.errors import FAILURE, BenchError
