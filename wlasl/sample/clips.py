@@ -19,19 +19,24 @@ from wlasl.sample.writing import Film, encode, landmark_bytes, landmarks
 PATTERN: tuple[Part, ...] = ("train", "val", "test") + ("train",) * 4 + ("val", "test") + ("train",) * 3
 """The part of each clip of a gloss, repeated: 8 train, 2 val, 2 test of 12, and all three of the first 3."""
 
-SIGNERS = 8
-LEFT_HANDED = 9
+SIGNERS = 6
+"""How many signers sign every gloss."""
+LEFT_HANDED = 7
 """The one signer who leads with the left hand; seen in training alone, in one clip of 24."""
-GUEST = 10
+GUEST = 8
 """The one signer who is in no training clip; in two test clips of 32."""
+
+_LAST_TEST = max(place for place, part in enumerate(PATTERN) if part == "test")
+_GUEST_PAIR = 4
 
 _FIRST_ID = 80000
 _IDS_PER_GLOSS = 1000
 MOST_CLIPS = _IDS_PER_GLOSS
 """The most clips per gloss that ids are kept for."""
 
-# The purposes of random numbers: a clip's, a signer's looks, which signers a gloss meets, a clip's pictures.
-_CLIP, _SIGNER, _CASTING, _FILM = range(4)
+# The purposes of random numbers: a clip's, a signer's looks, which signers a gloss meets, a clip's
+# pictures, a signer's room.
+_CLIP, _SIGNER, _CASTING, _FILM, _ROOM = range(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +67,10 @@ class Take:
     def signer(self) -> int:
         """Return the number of the clip's signer: each signs a gloss once before any signs it again."""
         place = self.number % len(PATTERN)
-        if self.gloss % 8 == 0 and place == len(PATTERN) - 4:
+        # Both glosses of a reversed pair (they are neighbours) meet the same signers: who signs gives nothing away.
+        if (self.gloss // 2) % 8 == _GUEST_PAIR and place == _LAST_TEST:
             return GUEST
-        if self.gloss % 2 and place == len(PATTERN) - 1:
+        if (self.gloss // 2) % 2 and place == len(PATTERN) - 1:
             return LEFT_HANDED
         order = generator(self.seed, _CASTING, self.gloss, self.number // SIGNERS).permutation(SIGNERS)
         return 1 + int(order[self.number % SIGNERS])
@@ -112,8 +118,9 @@ def plan_clip(take: Take) -> Plan:
 def draw_video(plan: Plan) -> bytes:
     """Return the bytes of a clip's .mp4."""
     rng = generator(plan.take.seed, _FILM, plan.take.gloss, plan.take.number)
-    room = paint_room(plan.site, plan.signer.skin, rng)
-    film = Film(plan.site, crf=int(rng.integers(19, 25)), grain=rng.uniform(1.0, 2.5))
+    home = generator(plan.take.seed, _ROOM, plan.signer.number)
+    room = paint_room(plan.site, plan.signer.skin, home)
+    film = Film(plan.site, crf=int(rng.integers(19, 25)), grain=rng.uniform(1.0, 2.5), light=rng.uniform(0.94, 1.06))
     return encode(draw_frames(plan.signer, plan.body, plan.camera, room), film, rng)
 
 

@@ -19,7 +19,7 @@ from utils.threads import allotted_cores
 if TYPE_CHECKING:
     from wlasl.sample.clips import Plan, Take
 
-VERSION = 2
+VERSION = 3
 """Raised with every change to what is drawn: an older sample is then replaced."""
 
 STAMP = "sample.json"

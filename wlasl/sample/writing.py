@@ -30,11 +30,13 @@ class Film:
         site: size, frame rate and colour matrix.
         crf: x264's quality, lower is better.
         grain: standard deviation of the camera's noise in brightness, 0 to 255.
+        light: factor on all brightness and colour, as of the lamp's strength.
     """
 
     site: Site
     crf: int
     grain: float
+    light: float
 
 
 def encode(frames: Iterable[Image], film: Film, rng: np.random.Generator) -> bytes:
@@ -49,7 +51,7 @@ def encode(frames: Iterable[Image], film: Film, rng: np.random.Generator) -> byt
     width, height = site.size
     field = rng.standard_normal((height + _GRAIN_MARGIN, width + _GRAIN_MARGIN), dtype=np.float32)
     noise = np.round(field * film.grain).astype(np.int16)
-    matrix = _yuv_matrix(*_LUMA[site.matrix])
+    matrix = _yuv_matrix(*_LUMA[site.matrix], film.light)
     file = io.BytesIO()
     with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264", rate=site.fps, options=_options(film))
@@ -78,12 +80,12 @@ def _options(film: Film) -> dict[str, str]:
     return {"preset": "ultrafast", "crf": str(film.crf), "threads": "1", "x264-params": ":".join(parameters)}
 
 
-def _yuv_matrix(red: float, blue: float) -> NDArray[np.float32]:
+def _yuv_matrix(red: float, blue: float, light: float) -> NDArray[np.float32]:
     """Return the 3 x 4 matrix from RGB to limited-range YUV, all 0..255."""
     luma = np.array([red, 1 - red - blue, blue])
     chroma_blue = (np.array([0.0, 0.0, 1.0]) - luma) / (2 * (1 - blue))
     chroma_red = (np.array([1.0, 0.0, 0.0]) - luma) / (2 * (1 - red))
-    rows = np.stack([luma * 219, chroma_blue * 224, chroma_red * 224]) / 255
+    rows = light * np.stack([luma * 219, chroma_blue * 224, chroma_red * 224]) / 255
     return np.concatenate([rows, [[16], [128], [128]]], axis=1).astype(np.float32)
 
 
