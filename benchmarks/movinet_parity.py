@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models import movinet_tf, movinet_weights
 from models.movinet_weights import Array, Arrays
@@ -63,9 +64,10 @@ class Parity:
 
 
 def stirred(arrays: Arrays, seed: int) -> Arrays:
-    """Return weights of the same shapes that give every branch of the network a say.
+    """Return random weights of the same names and shapes that give every branch of the network a say.
 
-    Fresh weights would hide mistakes: the blocks' scales start at 0, and statistics at 0 and 1.
+    Fresh weights would hide mistakes: the blocks' scales start at 0, and statistics at 0 and 1. A kernel of a
+    2-D convolution gets the same numbers as that of a 3-D one of the same use.
     """
     return {
         name: _stir(name, array, generator(seed, number))
@@ -74,12 +76,18 @@ def stirred(arrays: Arrays, seed: int) -> Arrays:
 
 
 def _stir(name: str, array: Array, random: np.random.Generator) -> Array:
-    """Return a random array for one weight: kernels keep their law, the rest is moved off 0 and 1."""
+    """Return a random array for one weight: kernels by He's law, the rest off 0 and 1."""
     if array.ndim > 1:
-        return array
+        deviation = math.sqrt(2 * array.shape[0] / array.size)
+        return random.standard_normal(array.shape, np.float32) * np.float32(deviation)
     middle, width = (0.0, 0.2) if name.endswith(("bias", "mean")) else (1.0, 0.3)
     middle = 0.5 if name.endswith("scale") else middle
     return np.asarray(random.uniform(middle - width, middle + width, array.shape), np.float32)
+
+
+def random_clips(shape: Shape, seed: int) -> NDArray[np.float32]:
+    """Return two clips of noise, float32 [2, T, H, W, 3] in 0..1."""
+    return generator(seed).random((2, shape.frames, shape.size, shape.size, 3), np.float32)
 
 
 def compare(name: str, shape: Shape, seed: int = 0) -> Parity:
@@ -101,10 +109,9 @@ def compare(name: str, shape: Shape, seed: int = 0) -> Parity:
     }
     model = movinet_tf.build(shape.classes, **options)
     network = movinet.build(shape.classes, **options).eval()
-    weights = stirred(movinet_weights.from_tensorflow(model), seed)
-    movinet_weights.into_tensorflow(weights, model)
+    movinet_weights.into_tensorflow(stirred(movinet_weights.from_tensorflow(model), seed), model)
     movinet_weights.into_torch(movinet_weights.from_tensorflow(model), network)
-    clips = generator(seed).random((2, shape.frames, shape.size, shape.size, 3), np.float32)
+    clips = random_clips(shape, seed)
     with torch.no_grad():
         ours = network(torch.from_numpy(clips).permute(0, 4, 1, 2, 3)).numpy()
     official = model(clips, training=False).numpy()
@@ -170,4 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BenchError as problem:
+        sys.exit(str(problem))

@@ -147,7 +147,3 @@ def main() -> None:
     ratio = base / seconds["ours, 3-D (movinet-a0)"]
     if ratio < AT_LEAST:
         raise BenchError(f"Ours is {ratio:.1f} x as fast, and should be {AT_LEAST} x.", exit_code=FAILURE)
-
-
-if __name__ == "__main__":
-    main()
