@@ -4,16 +4,19 @@ Written from the paper. The modules bear pytorchvideo's names, so that its offic
 Two differences in behaviour: logits come out in training and in evaluation alike (pytorchvideo applies a
 softmax in evaluation), and the head averages over all that is left, so that other clip shapes than the native
 one work; at the native shape the numbers are the same.
+
+Inside, clips are folded into frames [N = B * T, C, H, W] with channels last: 1x1x1 convolutions and batch
+normalisation are then two-dimensional, which trains twice as fast on a CPU as the three-dimensional ones.
 Shapes: B clips, C channels, T frames, H rows, W columns.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor, nn
 
 from models.shapes import Clip, at_least
@@ -42,6 +45,64 @@ VARIANTS = {
 }
 
 
+def fold(x: Tensor) -> Tensor:
+    """Turn clips [B, C, T, H, W] into frames [B * T, C, H, W], channels last in memory."""
+    return x.transpose(1, 2).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def by_clip(x: Tensor, T: int) -> Tensor:
+    """View frames [B * T, C, H, W], channels last, as [B, T, H, W, C]."""
+    x = x.permute(0, 2, 3, 1)
+    return x.view(-1, T, *x.shape[1:])
+
+
+def by_frame(x: Tensor) -> Tensor:
+    """View [B, T, H, W, C] as frames [B * T, C, H, W]."""
+    return x.flatten(0, 1).permute(0, 3, 1, 2)
+
+
+class InSpace(nn.Conv3d):
+    """A convolution that looks at one frame at a time, of kernel 1 x k x k."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map frames [N, c_in, H, W] to [N, c_out, H/stride, W/stride]."""
+        return F.conv2d(x, self.weight.squeeze(2), None, self.stride[1:], self.padding[1:])
+
+
+class Channelwise(nn.Conv3d):
+    """A convolution with one filter per channel, of kernel kt x k x k, padded so that T stays."""
+
+    def forward(self, x: Tensor, T: int) -> Tensor:  # type: ignore[override]
+        """Map frames [B * T, C, H, W] to [B * T, C, H/stride, W/stride]."""
+        if x.is_cuda or not torch.is_grad_enabled():
+            clips = by_clip(x, T).permute(0, 4, 1, 2, 3)
+            y = F.conv3d(clips, self.weight, None, self.stride, self.padding, groups=self.groups)
+            return by_frame(y.permute(0, 2, 3, 4, 1).contiguous())
+        # On a CPU the gradient of a three-dimensional filter is slow: take it apart in time.
+        taps = self.kernel_size[0]
+        shifts = [tap - taps // 2 for tap in range(taps)]
+        return by_frame(sum_of([self._tap(x, T, shift) for shift in shifts if abs(shift) < T]))
+
+    def _tap(self, x: Tensor, T: int, shift: int) -> Tensor:
+        """Apply the filter's part that looks `shift` frames ahead: [B * T, C, H, W] to [B, T, H, W, C]."""
+        filters = self.weight[:, :, shift + self.kernel_size[0] // 2]
+        if filters.shape[2:] == (1, 1):
+            y = by_clip(x * filters.view(-1, 1, 1), T)
+        else:
+            stride, padding = self.stride[1:], self.padding[1:]
+            y = by_clip(F.conv2d(x, filters, None, stride, padding, groups=self.groups), T)
+        kept = y[:, max(shift, 0) : T + min(shift, 0)]
+        return F.pad(kept, (0, 0, 0, 0, 0, 0, max(-shift, 0), max(shift, 0)))
+
+
+def sum_of(parts: list[Tensor]) -> Tensor:
+    """Add tensors of one shape."""
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
 class Stem(nn.Module):
     """A spatial 3 x 3 convolution of stride 2, then a channel-wise one over 5 frames.
 
@@ -51,15 +112,16 @@ class Stem(nn.Module):
     def __init__(self, c_out: int) -> None:
         """Make the layers."""
         super().__init__()
-        spatial = nn.Conv3d(3, c_out, (1, 3, 3), (1, 2, 2), (0, 1, 1), bias=False)
-        temporal = nn.Conv3d(c_out, c_out, (5, 1, 1), 1, (2, 0, 0), groups=c_out, bias=False)
-        self.conv = nn.Sequential(OrderedDict(conv_t=spatial, conv_xy=temporal))
-        self.norm = nn.BatchNorm3d(c_out)
+        spatial = InSpace(3, c_out, (1, 3, 3), (1, 2, 2), (0, 1, 1), bias=False)
+        temporal = Channelwise(c_out, c_out, (5, 1, 1), 1, (2, 0, 0), groups=c_out, bias=False)
+        self.conv = nn.ModuleDict({"conv_t": spatial, "conv_xy": temporal})
+        self.norm = nn.BatchNorm2d(c_out)
         self.activation = nn.ReLU(inplace=True)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [B, 3, T, H, W] to [B, c_out, T, H/2, W/2]."""
-        out: Tensor = self.activation(self.norm(self.conv(x)))
+    def forward(self, x: Tensor, T: int) -> Tensor:
+        """Map frames [B * T, 3, H, W] to [B * T, c_out, H/2, W/2]."""
+        x = self.conv["conv_xy"](self.conv["conv_t"](x), T)
+        out: Tensor = self.activation(self.norm(x))
         return out
 
 
@@ -76,10 +138,15 @@ class SqueezeExcitation(nn.Module):
             nn.Sigmoid(),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [B, C, T, H, W] to the same shape."""
-        out: Tensor = x * self.block(x.mean(dim=(2, 3, 4), keepdim=True))
-        return out
+    def forward(self, x: Tensor, T: int) -> Tensor:
+        """Map frames [B * T, C, H, W] to the same shape."""
+        weights: Tensor = self.block(clip_mean(x, T)[:, :, None, None, None])
+        return x * weights.flatten(1).repeat_interleave(T, 0)[:, :, None, None]
+
+
+def clip_mean(x: Tensor, T: int) -> Tensor:
+    """Average frames [B * T, C, H, W] over each clip: [B, C]."""
+    return x.mean(dim=(2, 3)).view(-1, T, x.shape[1]).mean(dim=1)
 
 
 class Bottleneck(nn.Module):
@@ -88,21 +155,23 @@ class Bottleneck(nn.Module):
     def __init__(self, c_in: int, c_out: int, inner: int, squeezed: int, stride: int) -> None:
         """Make the layers; `squeezed` 0 leaves the squeeze-and-excitation out."""
         super().__init__()
-        self.conv_a = nn.Conv3d(c_in, inner, 1, bias=False)
-        self.norm_a = nn.BatchNorm3d(inner)
+        self.conv_a = InSpace(c_in, inner, 1, bias=False)
+        self.norm_a = nn.BatchNorm2d(inner)
         self.act_a = nn.ReLU(inplace=True)
-        self.conv_b = nn.Conv3d(inner, inner, 3, (1, stride, stride), 1, groups=inner, bias=False)
-        excite = SqueezeExcitation(inner, squeezed) if squeezed else nn.Identity()
-        self.norm_b = nn.Sequential(nn.BatchNorm3d(inner), excite)
+        self.conv_b = Channelwise(inner, inner, 3, (1, stride, stride), 1, groups=inner, bias=False)
+        norm = nn.BatchNorm2d(inner)
+        self.norm_b = nn.ModuleList([norm, SqueezeExcitation(inner, squeezed)] if squeezed else [norm])
         self.act_b = nn.SiLU(inplace=True)
-        self.conv_c = nn.Conv3d(inner, c_out, 1, bias=False)
-        self.norm_c = nn.BatchNorm3d(c_out)
+        self.conv_c = InSpace(inner, c_out, 1, bias=False)
+        self.norm_c = nn.BatchNorm2d(c_out)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [B, c_in, T, H, W] to [B, c_out, T, H/stride, W/stride]."""
-        x = self.act_a(self.norm_a(self.conv_a(x)))
-        x = self.act_b(self.norm_b(self.conv_b(x)))
-        out: Tensor = self.norm_c(self.conv_c(x))
+    def forward(self, x: Tensor, T: int) -> Tensor:
+        """Map frames [B * T, c_in, H, W] to [B * T, c_out, H/stride, W/stride]."""
+        norm, *excite = self.norm_b
+        x = norm(self.conv_b(self.act_a(self.norm_a(self.conv_a(x))), T))
+        for layer in excite:
+            x = layer(x, T)
+        out: Tensor = self.norm_c(self.conv_c(self.act_b(x)))
         return out
 
 
@@ -116,20 +185,20 @@ class ResBlock(nn.Module):
         self.branch1_norm: nn.Module = nn.Identity()
         if shortcut is not None:
             c_in, c_out, stride = shortcut
-            self.branch1_conv = nn.Conv3d(c_in, c_out, 1, (1, stride, stride), bias=False)
+            self.branch1_conv = InSpace(c_in, c_out, 1, (1, stride, stride), bias=False)
             # As in the origin: where only the size changes, the shortcut is not normalised.
-            self.branch1_norm = nn.BatchNorm3d(c_out) if c_in != c_out else nn.Identity()
+            self.branch1_norm = nn.BatchNorm2d(c_out) if c_in != c_out else nn.Identity()
         self.branch2 = branch2
         self.activation = nn.ReLU(inplace=True)
         self.drop_path = drop_path
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [B, c_in, T, H, W] to [B, c_out, T, H/stride, W/stride]."""
-        branch: Tensor = self.branch2(x)
+    def forward(self, x: Tensor, T: int) -> Tensor:
+        """Map frames [B * T, c_in, H, W] to [B * T, c_out, H/stride, W/stride]."""
+        branch: Tensor = self.branch2(x, T)
         if self.training and self.drop_path:
             keep = 1 - self.drop_path
-            kept = torch.rand(len(x), 1, 1, 1, 1, device=x.device) < keep
-            branch = branch * (kept / keep).to(branch.dtype)
+            kept = (torch.rand(len(x) // T, device=x.device) < keep).to(branch.dtype) / keep
+            branch = branch * kept.repeat_interleave(T)[:, None, None, None]
         out: Tensor = self.activation(self.branch1_norm(self.branch1_conv(x)) + branch)
         return out
 
@@ -142,10 +211,10 @@ class Stage(nn.Module):
         super().__init__()
         self.res_blocks = nn.ModuleList(blocks)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [B, c_in, T, H, W] to [B, c_out, T, H/2, W/2]."""
+    def forward(self, x: Tensor, T: int) -> Tensor:
+        """Map frames [B * T, c_in, H, W] to [B * T, c_out, H/2, W/2]."""
         for block in self.res_blocks:
-            x = block(x)
+            x = block(x, T)
         return x
 
 
@@ -155,17 +224,17 @@ class Pool(nn.Module):
     def __init__(self, c_in: int, inner: int, c_out: int) -> None:
         """Make the layers."""
         super().__init__()
-        self.pre_conv = nn.Conv3d(c_in, inner, 1, bias=False)
-        self.pre_norm = nn.BatchNorm3d(inner)
+        self.pre_conv = InSpace(c_in, inner, 1, bias=False)
+        self.pre_norm = nn.BatchNorm2d(inner)
         self.pre_act = nn.ReLU(inplace=True)
-        self.post_conv = nn.Conv3d(inner, c_out, 1, bias=False)
+        self.post_conv = InSpace(inner, c_out, 1, bias=False)
         self.post_act = nn.ReLU(inplace=True)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [B, c_in, T, H, W] to [B, c_out, 1, 1, 1]."""
-        x = self.pre_act(self.pre_norm(self.pre_conv(x))).mean(dim=(2, 3, 4), keepdim=True)
-        out: Tensor = self.post_act(self.post_conv(x))
-        return out
+    def forward(self, x: Tensor, T: int) -> Tensor:
+        """Map frames [B * T, c_in, H, W] to [B, c_out]."""
+        x = clip_mean(self.pre_act(self.pre_norm(self.pre_conv(x))), T)
+        out: Tensor = self.post_act(self.post_conv(x[:, :, None, None]))
+        return out.flatten(1)
 
 
 class Head(nn.Module):
@@ -178,9 +247,9 @@ class Head(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.proj = nn.Linear(2048, classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [B, 192, T, H, W] to logits [B, classes]."""
-        out: Tensor = self.proj(self.dropout(self.pool(x).flatten(1)))
+    def forward(self, x: Tensor, T: int) -> Tensor:
+        """Map frames [B * T, 192, H, W] to logits [B, classes]."""
+        out: Tensor = self.proj(self.dropout(self.pool(x, T)))
         return out
 
 
@@ -224,8 +293,9 @@ class X3D(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map a clip [B, 3, T, H, W] to logits [B, classes]."""
+        T, x = x.shape[2], fold(x)
         for block in self.blocks:
-            x = block(x)
+            x = block(x, T)
         return x
 
 

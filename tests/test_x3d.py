@@ -96,17 +96,65 @@ def test_stochastic_depth_grows_to_the_asked_rate_and_works_in_training_alone():
     assert rates == sorted(rates)
     assert rates[-1] == pytest.approx(0.2)
     block = x3d.residual(1, 1, 24, 0.5).train()
-    x = torch.rand(64, 48, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.ones_(block.branch2.norm_c.weight)
+    clips = torch.rand(64, 48, 2, 2, 2, generator=torch.Generator().manual_seed(0))
+    x = x3d.fold(clips)
     torch.manual_seed(0)
-    skipped = (block(x) == x).flatten(1).all(1).sum().item()
-    assert 16 < skipped < 48
-    assert (block.eval()(x) == x).flatten(1).all(1).sum() == 0
+    same = (block(x, 2) == x).flatten(1).all(1).view(64, 2)
+    assert torch.equal(same[:, 0], same[:, 1])
+    assert 16 < same[:, 0].sum() < 48
+    assert not (block.eval()(x, 2) == x).flatten(1).all(1).any()
 
 
 def test_gradients_reach_every_parameter():
     network = x3d.build(2, variant="xs").train()
     functional.cross_entropy(network(torch.rand(2, 3, 2, 32, 32)), torch.tensor([0, 1])).backward()
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "frames"),
+    [
+        ((3, 3, 3), (1, 1, 1), (1, 1, 1), 5),
+        ((3, 3, 3), (1, 2, 2), (1, 1, 1), 4),
+        ((3, 3, 3), (1, 2, 2), (1, 1, 1), 1),
+        ((5, 1, 1), (1, 1, 1), (2, 0, 0), 7),
+        ((5, 1, 1), (1, 1, 1), (2, 0, 0), 2),
+    ],
+)
+def test_a_channelwise_convolution_is_torchs_with_and_without_gradients(kernel, stride, padding, frames):
+    layer = x3d.Channelwise(6, 6, kernel, stride, padding, groups=6, bias=False).double()
+    clips = (
+        torch.randn(2, 6, frames, 9, 8, generator=torch.Generator().manual_seed(0)).double().requires_grad_()
+    )
+    expected = functional.conv3d(clips, layer.weight, None, stride, padding, groups=6)
+    probe = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1)).double()
+    wanted = torch.autograd.grad((expected * probe).sum(), (clips, layer.weight))
+    folded = layer(x3d.fold(clips), frames)
+    got = torch.autograd.grad((folded * x3d.fold(probe)).sum(), (clips, layer.weight))
+    with torch.no_grad():
+        at_once = layer(x3d.fold(clips), frames)
+    for tensor in (folded, at_once):
+        torch.testing.assert_close(tensor, x3d.fold(expected))
+        assert tensor.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(got, wanted)
+
+
+def test_the_whole_networks_gradient_is_the_slope_of_its_loss():
+    torch.manual_seed(0)
+    network = x3d.build(3, variant="xs", dropout=0.0).double().train()
+    x, y = torch.rand(2, 3, 3, 32, 32).double(), torch.tensor([0, 2])
+    weight = network.blocks[2].res_blocks[1].branch2.conv_b.weight
+    torch.nn.init.ones_(network.blocks[2].res_blocks[1].branch2.norm_c.weight)
+    functional.cross_entropy(network(x), y).backward()
+    direction = torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)).double()
+    slope = (weight.grad * direction).sum()
+    sides = []
+    with torch.no_grad():
+        for sign in (1, -2):
+            weight += sign * 1e-8 * direction
+            sides.append(functional.cross_entropy(network(x), y))
+    torch.testing.assert_close((sides[0] - sides[1]) / 2e-8, slope, rtol=1e-3, atol=1e-9)
 
 
 REFUSED = {
