@@ -67,7 +67,7 @@ class Take:
     def signer(self) -> int:
         """Return the number of the clip's signer: each signs a gloss once before any signs it again."""
         place = self.number % len(PATTERN)
-        # Both glosses of a reversed pair (they are neighbours) meet the same signers: who signs gives nothing away.
+        # Both glosses of a reversed pair, who are neighbours, meet them alike: who signs gives nothing away.
         if (self.gloss // 2) % 8 == _GUEST_PAIR and place == _LAST_TEST:
             return GUEST
         if (self.gloss // 2) % 2 and place == len(PATTERN) - 1:
@@ -104,7 +104,7 @@ class Plan:
 def plan_clip(take: Take) -> Plan:
     """Decide everything about a clip; the same take gives the same plan."""
     rng = generator(take.seed, _CLIP, take.gloss, take.number)
-    signer = make_signer(take.signer, take.signer == LEFT_HANDED, generator(take.seed, _SIGNER, take.signer))
+    signer = _signer(take)
     site = SITES[take.signer % len(SITES)]
     before, sign, after = _paths(take, site, rng)
     paths = np.concatenate([before, sign, after])
@@ -115,12 +115,20 @@ def plan_clip(take: Take) -> Plan:
     return Plan(take, signer, site, camera, body, box, span, len(sign))
 
 
+def _signer(take: Take) -> Signer:
+    """Return the signer of a take, the same person in every clip."""
+    rng = generator(take.seed, _SIGNER, take.signer)
+    return make_signer(take.signer, rng, left_handed=take.signer == LEFT_HANDED)
+
+
 def draw_video(plan: Plan) -> bytes:
     """Return the bytes of a clip's .mp4."""
     rng = generator(plan.take.seed, _FILM, plan.take.gloss, plan.take.number)
     home = generator(plan.take.seed, _ROOM, plan.signer.number)
     room = paint_room(plan.site, plan.signer.skin, home)
-    film = Film(plan.site, crf=int(rng.integers(19, 25)), grain=rng.uniform(1.0, 2.5), light=rng.uniform(0.94, 1.06))
+    film = Film(
+        plan.site, crf=int(rng.integers(19, 25)), grain=rng.uniform(1.0, 2.5), light=rng.uniform(0.94, 1.06)
+    )
     return encode(draw_frames(plan.signer, plan.body, plan.camera, room), film, rng)
 
 

@@ -101,9 +101,8 @@ class _Pen:
         for ear in (7, 8):
             self.oval(picture, pose[ear, :2], (0.07 * tall, 0.1 * tall), shade(self.looks.skin, 0.85))
         self._hair_above(picture, centre, tall)
-        self.oval(
-            picture, centre + [0, 0.04 * tall * self.scale], (0.36 * tall, 0.46 * tall), self.looks.skin
-        )
+        face = centre + np.array([0, 0.04 * tall * self.scale])
+        self.oval(picture, face, (0.36 * tall, 0.46 * tall), self.looks.skin)
         self._fringe(picture, centre, tall)
         for eye, inner, outer in ((2, 1, 3), (5, 4, 6)):
             self.oval(picture, pose[eye, :2], (0.075 * tall, 0.04 * tall), (245, 245, 245))

@@ -33,8 +33,8 @@ class SampleOptions:
     Attributes:
         seed: of every random number.
         glosses: how many of the sixteen, from the first.
-        clips: per gloss; of 12, 8 are for training, 2 for validation and 2 for test. A clip keeps its id and its
-            bytes when more are drawn.
+        clips: per gloss; of 12, 8 are for training, 2 for validation and 2 for test. A clip keeps its id and
+            its bytes when more are drawn.
     """
 
     seed: int = 0
@@ -45,8 +45,8 @@ class SampleOptions:
 def ensure(folder: Path, options: SampleOptions | None = None, *, progress: Progress | None = None) -> Path:
     """Return `folder` with the sample in it, drawing it first unless it is there already.
 
-    A drawing that was stopped goes on where it was; of two processes that ask at once, one draws and the other
-    waits. An older version of the sample is replaced; anything else in the folder is left alone.
+    A drawing that was stopped goes on where it was; of two processes that ask at once, one draws and the
+    other waits. An older version of the sample is replaced; a folder that holds anything else is refused.
 
     Args:
         folder: where the sample lives; it is laid out as a WLASL root is.
@@ -54,7 +54,7 @@ def ensure(folder: Path, options: SampleOptions | None = None, *, progress: Prog
         progress: told (clips drawn, clips in all) after each clip.
 
     Raises:
-        BenchError: the folder holds something else, the options ask for what cannot be drawn, or the disk refuses.
+        BenchError: the folder holds something else, the options cannot be drawn, or the disk refuses.
     """
     options = options or SampleOptions()
     _check(options)
@@ -87,8 +87,8 @@ def _check(options: SampleOptions) -> None:
 
     if not (1 <= options.glosses <= len(SIGNS) and 1 <= options.clips <= MOST_CLIPS and options.seed >= 0):
         raise BenchError(
-            f"The sample has 1 to {len(SIGNS)} glosses of 1 to {MOST_CLIPS} clips each and a seed of at least 0; "
-            f"asked for: {options}."
+            f"The sample has 1 to {len(SIGNS)} glosses of 1 to {MOST_CLIPS} clips each, and a seed of at "
+            f"least 0; asked for: {options}."
         )
 
 

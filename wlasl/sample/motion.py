@@ -1,8 +1,8 @@
 """How a sign is performed: the path of both hands, frame by frame.
 
-Everything here is symmetric in time but the signs themselves: raising and lowering the hands, the holds and the
-rests are drawn from the same distributions. So of two signs that are each other's reversal, only the order of
-frames tells which is which.
+Everything here is symmetric in time but the signs themselves: raising and lowering the hands, the holds and
+the rests are drawn from the same distributions. So of two signs that are each other's reversal, only the
+order of frames tells which is which.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def hand_paths(sign: Sign, performance: Performance, fps: float) -> Array:
 
 
 def _timeline(performance: Performance, times: Array) -> tuple[Array, Array]:
-    """Return how far the hands have left their rest, and how much of the movement is done, both [T] in 0..1."""
+    """Return how far the hands have left their rest, and how much of the movement is done, both [T]."""
     leave = performance.rest[0]
     begin = leave + performance.travel[0]
     start = begin + performance.hold[0]

@@ -24,9 +24,9 @@ class Site:
         size: width and height in pixels.
         fps: frames per second.
         room: what is behind the signer.
-        matrix: how RGB becomes YUV, and whether the file says so: BT.601 or BT.709 by tag, or BT.601 untold.
-        lead: "none": a file is one sign; "kept": it has frames of other signs before and after, which the frame
-            numbers exclude; "cut": the frame numbers count in a long video, of which the file is the cut part.
+        matrix: how RGB becomes YUV, and whether the file says so: BT.601 or BT.709 by tag; BT.601 untold.
+        lead: "none": a file is one sign; "kept": it has frames of other signs before and after, which the
+            frame numbers exclude; "cut": the numbers count in a long video, of which the file is a part.
     """
 
     name: str
@@ -62,14 +62,14 @@ class Camera:
     scale: float
 
     def project(self, points: Array) -> Array:
-        """Return pixels (x, y) and depth (in pixels, smaller is nearer) of points in shoulder widths, [..., 3]."""
+        """Return points [..., 3] in pixels: x, y, and depth, smaller nearer; they come in shoulder widths."""
         nearness = 1 + 0.10 * np.nan_to_num(points[..., 2:])
         flat = points[..., :2] * nearness * self.scale + np.array(self.centre)
         return np.concatenate([flat, -points[..., 2:] * self.scale], axis=-1)
 
 
 def place_camera(site: Site, rng: np.random.Generator) -> Camera:
-    """Draw a framing: the signer fills the height, and stands where there is room, not always in the middle."""
+    """Draw a framing: the signer fills the height, and stands anywhere that there is room."""
     width, height = site.size
     scale = min(height * rng.uniform(0.31, 0.34), width / 2.9)
     slack = max(0.0, width / 2 - 1.45 * scale)
@@ -78,7 +78,7 @@ def place_camera(site: Site, rng: np.random.Generator) -> Camera:
 
 
 def signer_box(camera: Camera, girth: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """Return a person detector's box in pixels, (xmin, ymin, xmax, ymax): head to picture's edge, a little off."""
+    """Return a person detector's box in pixels (xmin, ymin, xmax, ymax), a little off."""
     width, height = camera.size
     corners = np.array([-1.05 * girth, -1.08, 1.05 * girth, 9.0])
     box = corners * camera.scale + np.tile(camera.centre, 2) + rng.normal(0, 0.025 * camera.scale, 4)
@@ -95,13 +95,14 @@ def paint_room(site: Site, skin: tuple[int, int, int], rng: np.random.Generator)
     across, down = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
     match site.room:
         case "plain":
-            pattern = 0.15 * down
+            pattern = np.asarray(0.15 * down, np.float64)
         case "gradient":
             angle = rng.uniform(0, 2 * np.pi)
             pattern = np.cos(angle) * across + np.sin(angle) * down
         case "blotches":
             coarse = rng.uniform(-1, 1, (6, 6)).astype(np.float32)
-            pattern = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+            smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+            pattern = np.asarray(smooth, np.float64)
         case "stripes":
             pattern = 0.5 * np.sign(np.sin(across * rng.uniform(18, 28) + rng.uniform(0, 6)))
         case "panels":
@@ -113,7 +114,11 @@ def paint_room(site: Site, skin: tuple[int, int, int], rng: np.random.Generator)
 _WALLS = ((206, 214, 220), (120, 150, 170), (90, 120, 100), (60, 76, 110), (150, 170, 150), (96, 96, 110))
 
 
+_FAR = 110
+"""Sum of the differences in red, green and blue from which hands stand out from a wall."""
+
+
 def _wall(skin: Array, rng: np.random.Generator) -> Array:
     """Return a wall's colour, drawn among those far enough from the skin's."""
-    far = [wall for wall in _WALLS if np.abs(np.array(wall) - skin).sum() > 110]
+    far = [wall for wall in _WALLS if np.abs(np.array(wall) - skin).sum() > _FAR]
     return np.array(far[rng.integers(len(far))]) + rng.uniform(-10, 10, 3)

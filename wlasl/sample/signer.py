@@ -1,7 +1,7 @@
 """The sample's signers: their looks, and their bodies as landmarks by forward and inverse kinematics.
 
-The body lives in shoulder widths around the base of the neck: x to the right of the picture, y down, z towards the
-camera. Landmarks are numbered as MediaPipe Holistic numbers them: 33 of the pose, 21 of each hand.
+The body lives in shoulder widths around the base of the neck: x to the right of the picture, y down, z
+towards the camera. Landmarks are numbered as MediaPipe Holistic numbers them: 33 of the pose, 21 of a hand.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wlasl.sample.motion import CURL, FINGERS, PALM, POSITION, SPREAD, Array
 
 Colour = tuple[int, int, int]
 
-# Base of each finger in the palm (along the fingers, towards the thumb), the lengths of its three bones, and how far
-# it turns sideways per unit of spread (radians), all in hand lengths; thumb first.
+# Base of each finger in the palm (along the fingers, towards the thumb) and the lengths of its three bones,
+# in hand lengths; how far it turns sideways per unit of spread, how far joints bend (radians). Thumb first.
 _BASES = np.array([[0.14, 0.13], [0.50, 0.18], [0.53, 0.06], [0.50, -0.06], [0.44, -0.17]])
 _BONES = np.array(
     [[0.20, 0.17, 0.14], [0.22, 0.14, 0.11], [0.25, 0.15, 0.11], [0.23, 0.14, 0.11], [0.18, 0.11, 0.09]]
@@ -25,10 +24,20 @@ _TURNS = np.array([0.0, 0.19, 0.05, -0.10, -0.27])
 _BENDS = np.deg2rad([75.0, 95.0, 60.0])
 
 # The face, in head heights around its centre.
+_EARS = (7, 8)
 _FACE = {
-    0: (0.0, 0.08), 1: (0.09, -0.06), 2: (0.15, -0.06), 3: (0.21, -0.06), 4: (-0.09, -0.06), 5: (-0.15, -0.06),
-    6: (-0.21, -0.06), 7: (0.36, 0.02), 8: (-0.36, 0.02), 9: (0.11, 0.26), 10: (-0.11, 0.26),
-}  # fmt: skip
+    0: (0.0, 0.08),
+    1: (0.09, -0.06),
+    2: (0.15, -0.06),
+    3: (0.21, -0.06),
+    4: (-0.09, -0.06),
+    5: (-0.15, -0.06),
+    6: (-0.21, -0.06),
+    7: (0.36, 0.02),
+    8: (-0.36, 0.02),
+    9: (0.11, 0.26),
+    10: (-0.11, 0.26),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,10 @@ _PALE = ((238, 238, 232), (190, 214, 236), (236, 210, 150))
 _HAIR = ((30, 24, 22), (70, 44, 28), (120, 78, 40), (196, 160, 96), (140, 140, 145))
 
 
-def make_signer(number: int, left_handed: bool, rng: np.random.Generator) -> Signer:
+_GLASSES, _LONG_SLEEVES = 0.3, 0.6
+
+
+def make_signer(number: int, rng: np.random.Generator, *, left_handed: bool = False) -> Signer:
     """Draw a signer; clothes are chosen to stand out against the hands."""
     tone = number % len(_SKINS)
     wardrobe = _PALE if tone >= len(_SKINS) - 2 else _CLOTHES
@@ -106,8 +118,8 @@ def make_signer(number: int, left_handed: bool, rng: np.random.Generator) -> Sig
         clothes=wardrobe[rng.integers(len(wardrobe))],
         hair=_HAIR[rng.integers(2 if tone >= len(_SKINS) - 2 else len(_HAIR))],
         hairstyle=("short", "long", "bun", "bald")[rng.choice(4, p=(0.4, 0.3, 0.2, 0.1))],
-        glasses=bool(rng.random() < 0.3),
-        long_sleeves=bool(rng.random() < 0.6),
+        glasses=bool(rng.random() < _GLASSES),
+        long_sleeves=bool(rng.random() < _LONG_SLEEVES),
         head=rng.uniform(0.68, 0.76),
         hand=rng.uniform(0.80, 0.86),
         upper_arm=rng.uniform(0.86, 0.94),
@@ -127,31 +139,29 @@ def pose_body(signer: Signer, paths: Array, sway: Array) -> Body:
     count = len(paths)
     trunk = np.concatenate([sway, np.zeros((count, 1))], axis=1)
     pose = np.full((count, 33, 3), np.nan)
-    head = trunk * 1.3 + [0.0, -0.22 - signer.head / 2, 0.05]
+    head = trunk * 1.3 + np.array([0.0, -0.22 - signer.head / 2, 0.05])
     for index, (right, down) in _FACE.items():
-        pose[:, index] = head + [right * signer.head, down * signer.head, 0.3 if index not in {7, 8} else 0.0]
+        front = 0.0 if index in _EARS else 0.3
+        pose[:, index] = head + np.array([right * signer.head, down * signer.head, front])
     hands = np.empty((count, 2, 21, 3))
-    leading = 0 if signer.left_handed else 1
     for slot in (0, 1):
-        outward = 1.0 if slot == 0 else -1.0
-        side = np.array([outward, 1.0, 1.0])
-        path = paths[:, 0 if slot == leading else 1].copy()
-        hand = hand_points(path, signer.hand)
-        shoulder = np.array([0.5, 0.0, 0.0])
-        reached, elbow = _reach(signer, shoulder, hand[:, 0])
-        hand += (reached - hand[:, 0])[:, None]
+        leads = signer.left_handed == (slot == 0)
+        side = np.array([1.0 if slot == 0 else -1.0, 1.0, 1.0])
+        joints, hand = _arm(signer, paths[:, 0 if leads else 1])
         hands[:, slot] = hand * side + trunk[:, None]
-        joints = {
-            11: shoulder + np.zeros((count, 3)),
-            13: elbow,
-            15: reached,
-            17: hand[:, 17],
-            19: hand[:, 5],
-        }
-        joints |= {21: hand[:, 2], 23: np.array([0.36, 1.75, 0.0]) - trunk * side}
         for index, points in joints.items():
             pose[:, index + slot] = points * side + trunk
+        pose[:, 23 + slot] = np.array([0.36, 1.75, 0.0]) * side
     return Body(pose, hands, head)
+
+
+def _arm(signer: Signer, path: Array) -> tuple[dict[int, Array], Array]:
+    """Return an arm on its own side: points by their number in a left arm, [T, 3] each; its hand, [T, 21, 3]."""
+    hand = hand_points(path, signer.hand)
+    shoulder = np.broadcast_to([0.5, 0.0, 0.0], (len(path), 3))
+    wrist, elbow = _reach(signer, shoulder, hand[:, 0])
+    hand += (wrist - hand[:, 0])[:, None]
+    return {11: shoulder, 13: elbow, 15: wrist, 17: hand[:, 17], 19: hand[:, 5], 21: hand[:, 2]}, hand
 
 
 def hand_points(path: Array, length: float) -> Array:
@@ -170,7 +180,7 @@ def hand_points(path: Array, length: float) -> Array:
         base = points[:, 0] + length * (_BASES[finger, 0] * along + _BASES[finger, 1] * thumbward)
         points[:, 1 + 4 * finger] = base
         for joint, direction in enumerate(_bones(path, finger, along, palm, thumbward)):
-            base = base + length * _BONES[finger, joint] * direction  # noqa: PLW2901 - walks along the finger
+            base = base + length * _BONES[finger, joint] * direction
             points[:, 2 + 4 * finger + joint] = base
     return points
 
@@ -191,7 +201,7 @@ def _bones(path: Array, finger: int, along: Array, palm: Array, thumbward: Array
 
 
 def _reach(signer: Signer, shoulder: Array, wrist: Array) -> tuple[Array, Array]:
-    """Return wrist and elbow, [T, 3] each: the wrist as near to its goal as the arm is long, the elbow low and out."""
+    """Return wrist and elbow, [T, 3] each: the wrist as near its goal as it can be, the elbow low and out."""
     upper, fore = signer.upper_arm, signer.forearm
     line = wrist - shoulder
     wanted = np.linalg.norm(line, axis=-1, keepdims=True)

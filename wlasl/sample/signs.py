@@ -1,7 +1,7 @@
 """The sample's sixteen invented signs: a handshape, a place and a movement each; words of no sign language.
 
-Positions are in shoulder widths from the base of the neck, on the hand's own side of the body: (outward, down,
-forward). The same description serves either hand and either kind of signer.
+Positions are in shoulder widths from the base of the neck, on the hand's own side of the body: (outward,
+down, forward). The same description serves either hand and either kind of signer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Movement = Literal["line", "hold", "tap", "shake", "circle", "zigzag", "wander"]
 Other = Literal["rest", "mirror", "alternate"]
 Triple = tuple[float, float, float]
 
-# How far each finger is curled (thumb, index, middle, ring, little; 0 straight, 1 closed), and how spread they are.
+# How far each finger is curled (thumb, index, middle, ring, little; 0 straight, 1 closed), and the spread.
 HANDSHAPES: dict[str, tuple[float, float, float, float, float, float]] = {
     "flat": (0.25, 0.0, 0.0, 0.0, 0.0, 0.15),
     "spread": (0.0, 0.0, 0.0, 0.0, 0.0, 1.6),

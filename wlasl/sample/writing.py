@@ -16,7 +16,7 @@ from wlasl.sample.motion import Array
 from wlasl.sample.scene import Camera, Image, Site
 from wlasl.sample.signer import Body
 
-# Share of red and blue in brightness, by matrix; files that do not say are BT.601, as players assume at this size.
+# Shares of red and blue in brightness, by matrix; files that do not say are BT.601, as players assume.
 _LUMA = {"bt601": (0.299, 0.114), "untold": (0.299, 0.114), "bt709": (0.2126, 0.0722)}
 _TAGS = {"bt601": "smpte170m", "bt709": "bt709"}
 _GRAIN_MARGIN = 32
@@ -103,9 +103,10 @@ def _yuv(picture: Image, matrix: NDArray[np.float32]) -> Image:
 def landmarks(body: Body, camera: Camera, fps: float) -> dict[str, NDArray[Any]]:
     """Return the true landmarks as MediaPipe Holistic would name them.
 
-    `pose` [T, 33, 3], `left_hand` and `right_hand` [T, 21, 3] float32 in image coordinates (0..1, y down; z like x,
-    smaller is nearer, from the hips for the pose and from the wrist for a hand), NaN where not seen: a point of the
-    pose outside the picture, or a hand of which less than half is inside; `size` (width, height); `fps`.
+    `pose` [T, 33, 3], `left_hand` and `right_hand` [T, 21, 3] float32 in image coordinates (0..1, y down; z
+    in the unit of x, smaller is nearer, from the hips for the pose and from the wrist for a hand), NaN where
+    not seen: a point of the pose outside the picture, or a hand of which less than half is inside; `size`
+    (width, height); `fps`.
     """
     pose = _normalised(body.pose, camera)
     hands = _normalised(body.hands, camera)
@@ -124,7 +125,7 @@ def landmarks(body: Body, camera: Camera, fps: float) -> dict[str, NDArray[Any]]
 def _normalised(points: Array, camera: Camera) -> Array:
     """Return points in image coordinates: x and y in 0..1, z in the same unit as x."""
     width, height = camera.size
-    return camera.project(points) / np.array([width, height, width])
+    return np.asarray(camera.project(points) / np.array([width, height, width]), np.float64)
 
 
 def _inside(points: Array) -> NDArray[np.bool_]:
@@ -135,5 +136,5 @@ def _inside(points: Array) -> NDArray[np.bool_]:
 def landmark_bytes(arrays: dict[str, NDArray[Any]]) -> bytes:
     """Return an .npz file's bytes; NumPy dates its entries 1980, so the same arrays give the same bytes."""
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
+    np.savez_compressed(file, allow_pickle=False, **arrays)
     return file.getvalue()
