@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.keras_runtime import keras, tf
+from utils.seeds import generator
 
 _HIDDEN = frozenset({
     "Multinomial", "ParameterizedTruncatedNormal", "RandomGamma", "RandomPoisson", "RandomPoissonV2",
@@ -45,7 +46,8 @@ class Randomness:
 
     def keys(self, key: tuple[int, int, int]) -> NDArray[np.int64]:
         """Return the keys of a step's generators, int64 [generators], from (seed, epoch, step)."""
-        return np.random.SeedSequence(key).generate_state(len(self._states), np.uint64).view(np.int64)
+        limits = np.iinfo(np.int64)
+        return generator(*key).integers(limits.min, limits.max, len(self._states), np.int64)
 
     def begin(self, keys: Any) -> None:  # noqa: ANN401 - an int64 tensor [generators]
         """Put every generator at the beginning of its key's sequence."""
