@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +50,13 @@ def ensure(folder: Path, options: SampleOptions | None = None, *, progress: Prog
 
     Args:
         folder: where the sample lives; it is laid out as a WLASL root is.
-        options: what to draw; the default sample where None.
+        options: what the folder is to hold; None for any sample, and where there is none, the default one.
         progress: told (clips drawn, clips in all) after each clip.
 
     Raises:
         BenchError: the folder holds something else, the options cannot be drawn, or the disk refuses.
     """
-    options = options or SampleOptions()
+    options = options or _options_of(folder) or SampleOptions()
     _check(options)
     stamp = {"version": VERSION, **asdict(options)}
     if _complete(folder, stamp):
@@ -78,6 +78,14 @@ def present(folder: Path) -> bool:
         return stamp["version"] == VERSION and _complete(folder, stamp)
     except (BenchError, KeyError, TypeError):
         return False
+
+
+def _options_of(folder: Path) -> SampleOptions | None:
+    """Return what a sample, of any version, was drawn with; None where there is none."""
+    with contextlib.suppress(BenchError, AttributeError, KeyError, TypeError):
+        stamp = read_json(folder / STAMP)
+        return SampleOptions(**{field.name: int(stamp[field.name]) for field in fields(SampleOptions)})
+    return None
 
 
 def _check(options: SampleOptions) -> None:

@@ -156,7 +156,7 @@ def pose_body(signer: Signer, paths: Array, sway: Array) -> Body:
 
 
 def _arm(signer: Signer, path: Array) -> tuple[dict[int, Array], Array]:
-    """Return an arm on its own side: points by their number in a left arm, [T, 3] each; its hand, [T, 21, 3]."""
+    """Return an arm on its own side: points [T, 3] by their number in a left arm, and the hand [T, 21, 3]."""
     hand = hand_points(path, signer.hand)
     shoulder = np.broadcast_to([0.5, 0.0, 0.0], (len(path), 3))
     wrist, elbow = _reach(signer, shoulder, hand[:, 0])
