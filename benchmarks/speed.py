@@ -1,0 +1,91 @@
+"""Speed, measured in one run: `python -m benchmarks.speed prepare|load|movinet`.
+
+What is compared takes turns, and CPU time is what counts: on a shared machine seconds come and go, and the
+ratio of two methods stays.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmarks.commands.options import Data
+from utils.errors import FAILURE, BenchError
+
+if TYPE_CHECKING:
+    from benchmarks.speed_report import Report
+
+app = typer.Typer(help="Measure speed, in one run.", no_args_is_help=True, add_completion=False)
+
+Split = Annotated[str | None, typer.Option(help="Whose clips; else 300, or the sample where WLASL is not.")]
+Clips = Annotated[int, typer.Option(min=1, help="How many clips, spread evenly over the readable ones.")]
+Rounds = Annotated[int, typer.Option(min=1, help="Each method has so many turns; the median counts.")]
+Check = Annotated[bool, typer.Option("--check", help="Fail where ours misses its mark.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.command()
+def prepare(
+    split: Split = None,
+    data: Data = None,
+    clips: Clips = 16,
+    rounds: Rounds = 3,
+    check: Check = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Preparing clips, against decoding alone and against dumping frames."""
+    from benchmarks import speed_clips  # noqa: PLC0415 - `--help` needs none of it
+
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = speed_clips.choose(split, data, clips)
+        _show(speed_clips.preparing(chosen, rounds, Path(folder)), check=check, as_json=as_json)
+
+
+@app.command()
+def load(
+    split: Split = None,
+    data: Data = None,
+    clips: Clips = 16,
+    rounds: Rounds = 3,
+    check: Check = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """A sample of 20 frames at 172 x 172 with a random crop, from the stores and from the videos."""
+    from benchmarks import speed_clips  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = speed_clips.choose(split, data, clips)
+        _show(speed_clips.loading(chosen, rounds, Path(folder)), check=check, as_json=as_json)
+
+
+@app.command()
+def movinet() -> None:
+    """A training step of our MoViNet-a0, against the official one."""
+    from benchmarks import speed_movinet  # noqa: PLC0415
+
+    speed_movinet.main()
+
+
+def _show(report: Report, *, check: bool, as_json: bool) -> None:
+    """Print a report, and fail where it misses its mark if that is asked for."""
+    typer.echo(json.dumps(report.as_dict(), indent=2) if as_json else report.as_text())
+    if check and not report.met:
+        raise BenchError(f"Missed: {report.mark}.", exit_code=FAILURE)
+
+
+def main() -> None:
+    """Run the command line; a problem is a sentence and an exit code."""
+    try:
+        app()
+    except BenchError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
