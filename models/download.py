@@ -117,7 +117,8 @@ def _answer(url: str) -> http.client.HTTPResponse:
     except urllib.error.HTTPError as error:
         raise _unreachable(url, f"the server answered {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
-        raise _unreachable(url, str(getattr(error, "reason", error)) or type(error).__name__) from error
+        reason = getattr(error, "reason", error)
+        raise _unreachable(url, getattr(reason, "strerror", None) or str(reason) or "no answer") from error
     return answer
 
 

@@ -52,7 +52,7 @@ def load_weights(
     from models import weights_torch  # noqa: PLC0415 - imports torch
 
     table = weights_torch.read_for(network, path)
-    left_out = weights_torch.fit(network, table, file=str(path), system=system)
+    left_out = weights_torch.fit(network, table, file=path.name, system=system)
     if left_out is None:
         say(f"{system} starts from {path.name}, its head included.")
     else:

@@ -46,7 +46,7 @@ def read(path: Path) -> Table:
     """
     table = _unwrapped(_safetensors(path) if is_safetensors(path) else _torch(path))
     if table is None:
-        raise BenchError(f"{path} holds no weights: no table of tensors is in it.")
+        raise BenchError(f"{path.name} holds no weights: no table of tensors is in it.")
     return table
 
 
@@ -130,7 +130,7 @@ def _torch(path: Path) -> object:
         code = _CODE.search(str(error))
         if code:
             raise BenchError(
-                f"{path} asks to run code when it is read ({code[1]}), and was not read. "
+                f"{path.name} asks to run code when it is read ({code[1]}), and was not read. "
                 "Where you trust it, save its state dict alone: torch.save(network.state_dict(), ...)."
             ) from error
         raise _unreadable(path, error) from error
@@ -141,7 +141,9 @@ def _torch(path: Path) -> object:
 def _unreadable(path: Path, error: Exception) -> BenchError:
     """Say that a file cannot be read, with the first line of the reason."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120].rstrip(".")
-    return BenchError(f"{path} is no checkpoint, or it is cut off or damaged ({reason}). Fetch it again.")
+    return BenchError(
+        f"{path.name} is no checkpoint, or it is cut off or damaged ({reason}). Fetch it again."
+    )
 
 
 def _unwrapped(content: object) -> Table | None:
