@@ -8,7 +8,7 @@ import sys
 import typer
 from rich.console import Console
 
-from benchmarks.commands import data, doctor, list, prepare, recipe, run, show, table  # noqa: A004
+from benchmarks.commands import data, data_show, doctor, list, prepare, recipe, run, show, table  # noqa: A004
 from utils.errors import FAILURE, BenchError
 from utils.threads import be_polite
 
@@ -27,7 +27,7 @@ app.command("recipe")(recipe.recipe)
 app.command("prepare")(prepare.prepare)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
-# data show
+data.app.command("show")(data_show.show)
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
