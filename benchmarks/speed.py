@@ -24,7 +24,7 @@ app = typer.Typer(help="Measure speed, in one run.", no_args_is_help=True, add_c
 
 Split = Annotated[str | None, typer.Option(help="Whose clips; else 300, or the sample where WLASL is not.")]
 Clips = Annotated[int, typer.Option(min=1, help="How many clips, spread evenly over the readable ones.")]
-Rounds = Annotated[int, typer.Option(min=1, help="Each method has so many turns; the median counts.")]
+Rounds = Annotated[int, typer.Option(min=1, help="Each method has so many turns.")]
 Check = Annotated[bool, typer.Option("--check", help="Fail where ours misses its mark.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 

@@ -16,7 +16,8 @@ class Row:
 
     Attributes:
         name: what it does.
-        milliseconds: CPU time of one clip or sample, with threads and child processes; median of rounds.
+        milliseconds: CPU time of one clip or sample, with threads and child processes: the least of
+            the rounds, since whatever else the machine does only adds to it.
         ratio: over the first method's, median of the rounds' ratios.
     """
 
@@ -82,6 +83,6 @@ def measure(methods: Sequence[Method], count: int, rounds: int) -> tuple[Row, ..
 
 
 def _row(name: str, taken: Sequence[float], first: Sequence[float]) -> Row:
-    """Return the medians of one method's turns."""
+    """Return the least time and the median ratio of one method's turns."""
     ratios = [ms / base for ms, base in zip(taken, first, strict=True)]
-    return Row(name, round(statistics.median(taken), 3), round(statistics.median(ratios), 3))
+    return Row(name, round(min(taken), 3), round(statistics.median(ratios), 3))
