@@ -5,16 +5,21 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.errors import BenchError
 from wlasl.sample.motion import Array
 from wlasl.sample.scene import Camera, Image, Site
 from wlasl.sample.signer import Body
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+    from av.video.stream import VideoStream
 
 # Shares of red and blue in brightness, by matrix; files that do not say are BT.601, as players assume.
 _LUMA = {"bt601": (0.299, 0.114), "untold": (0.299, 0.114), "bt709": (0.2126, 0.0722)}
@@ -54,11 +59,7 @@ def encode(frames: Iterable[Image], film: Film, rng: np.random.Generator) -> byt
     matrix = _yuv_matrix(*_LUMA[site.matrix], film.light)
     file = io.BytesIO()
     with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("libx264", rate=site.fps, options=_options(film))
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        # One thread and no build date: the bytes depend on nothing but the pictures and the library.
-        stream.codec_context.thread_count = 1
-        stream.codec_context.flags |= av.codec.context.Flags.bitexact
+        stream = _stream(container, film)
         for picture in frames:
             planes = _yuv(picture, matrix)
             across, down = rng.integers(_GRAIN_MARGIN, size=2)
@@ -68,6 +69,24 @@ def encode(frames: Iterable[Image], film: Film, rng: np.random.Generator) -> byt
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return file.getvalue()
+
+
+def _stream(container: OutputContainer, film: Film) -> VideoStream:
+    """Add a file's one stream: one thread, no build date, so that its bytes depend on the pictures alone.
+
+    Raises:
+        BenchError: this build of PyAV has no encoder for H.264.
+    """
+    try:
+        stream = container.add_stream("libx264", rate=film.site.fps, options=_options(film))
+    except ValueError as error:
+        message = "This PyAV cannot write H.264. Install the one from PyPI: pip install --force-reinstall av"
+        raise BenchError(message) from error
+    stream.width, stream.height = film.site.size
+    stream.pix_fmt = "yuv420p"
+    stream.codec_context.thread_count = 1
+    stream.codec_context.flags |= av.codec.context.Flags.bitexact
+    return stream
 
 
 def _options(film: Film) -> dict[str, str]:
