@@ -1,5 +1,6 @@
 """One worker at a time, and none who died keeps the others waiting."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -8,7 +9,7 @@ import time
 import pytest
 
 from utils.errors import BenchError
-from utils.lease import Patience, lease
+from utils.lease import Patience, _create, lease
 
 QUICK = Patience(beat=0.02, stale=0.4, poll=0.01)
 
@@ -69,6 +70,17 @@ def test_a_holder_elsewhere_that_stopped_beating_is_taken_over_after_a_while(tmp
     with lease(tmp_path / "lock", waited.append, QUICK):
         assert time.monotonic() - began >= 0.4
     assert len(waited) == 1
+
+
+def test_a_file_system_without_links_will_do(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with lease(tmp_path / "lock", patience=QUICK):
+        assert json.loads((tmp_path / "lock").read_text())["pid"] == os.getpid()
+        assert not _create(tmp_path / "lock", "another")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_who_lost_the_lease_does_not_take_the_next_ones_away(tmp_path):

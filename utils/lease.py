@@ -92,13 +92,25 @@ def _create(path: Path, token: str) -> bool:
     with spoken(path):
         draft.write_text(json.dumps(who))
         try:
-            # A link appears whole or not at all, also on network file systems.
-            os.link(draft, path)
+            _put(draft, path)
         except FileExistsError:
             return False
         finally:
             draft.unlink(missing_ok=True)
     return True
+
+
+def _put(draft: Path, path: Path) -> None:
+    """Make `path` of a finished draft, unless it is there: then FileExistsError."""
+    try:
+        # A link appears whole or not at all, also on network file systems.
+        os.link(draft, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Some file systems have no links.
+        with path.open("x", encoding="utf-8") as file:
+            file.write(draft.read_text(encoding="utf-8"))
 
 
 def _beat(path: Path, stop: threading.Event, seconds: float) -> None:

@@ -184,7 +184,9 @@ class _Job:
         todo, survey.todo = survey.todo, []
         done = self._decode(todo, survey) if todo else 0
         skipped = {name: skip for name, skip in old.skipped.items() if name not in survey.ready}
-        new = Manifest(self.view, self._shards(), {**skipped, **survey.skipped}, {**old.seen, **survey.seen})
+        # A file that is not there is found missing again at once; the manifest keeps what cost time to find.
+        skipped |= {name: skip for name, skip in survey.skipped.items() if skip["reason"] != "missing"}
+        new = Manifest(self.view, self._shards(), skipped, {**old.seen, **survey.seen})
         write_manifest(self.folder, new)
         return survey, done
 

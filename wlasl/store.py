@@ -36,7 +36,7 @@ class Manifest:
     Attributes:
         view: the square that was cut out of every frame.
         shards: the names of the shards that count, the oldest first.
-        skipped: clips that could not be prepared: reason, detail, size and date of the file.
+        skipped: clips whose file could not be read: reason, detail, and the cut, size and date that failed.
         seen: files known to be copies of what was prepared: size and date per clip.
     """
 
