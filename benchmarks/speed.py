@@ -31,12 +31,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 
 @app.command()
 def prepare(
+    *,
     split: Split = None,
     data: Data = None,
     clips: Clips = 16,
     rounds: Rounds = 3,
-    check: Check = False,  # noqa: FBT002
-    as_json: Json = False,  # noqa: FBT002
+    check: Check = False,
+    as_json: Json = False,
 ) -> None:
     """Preparing clips, against decoding alone and against dumping frames."""
     from benchmarks import speed_clips  # noqa: PLC0415 - `--help` needs none of it
@@ -48,12 +49,13 @@ def prepare(
 
 @app.command()
 def load(
+    *,
     split: Split = None,
     data: Data = None,
     clips: Clips = 16,
     rounds: Rounds = 3,
-    check: Check = False,  # noqa: FBT002
-    as_json: Json = False,  # noqa: FBT002
+    check: Check = False,
+    as_json: Json = False,
 ) -> None:
     """A sample of 20 frames at 172 x 172 with a random crop, from the stores and from the videos."""
     from benchmarks import speed_clips  # noqa: PLC0415

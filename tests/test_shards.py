@@ -9,18 +9,8 @@ from hypothesis import strategies as st
 
 from utils.errors import BenchError
 from wlasl import shards
-from wlasl.shards import (
-    DamagedError,
-    ShardWriter,
-    Source,
-    index_path,
-    latest,
-    layout,
-    mapped,
-    read_index,
-    recover,
-    scan,
-)
+from wlasl.entries import DamagedError, Source, layout, mapped
+from wlasl.shards import ShardWriter, index_path, latest, read_index, recover, scan
 
 SOURCE = Source(10, 20, "ab" * 16)
 CLIPS = {"00001": [b"first", b"", b"x" * 300], "00002": [b"second"], "00003": []}

@@ -22,8 +22,9 @@ from utils.lease import lease
 from utils.names import is_safe_id
 from utils.threads import allotted_cores
 from wlasl.clips import Clip
+from wlasl.entries import Source
 from wlasl.pixels import Squares
-from wlasl.shards import ShardWriter, Source, index_path, latest, recover, shards
+from wlasl.shards import ShardWriter, index_path, latest, recover, shards
 from wlasl.store import MANIFEST, ClipStore, Manifest, read_manifest, write_manifest
 from wlasl.subsets import DataSet
 from wlasl.survey import Survey, cut_of, finished, look, source_of, stamp_of

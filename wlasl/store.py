@@ -19,9 +19,10 @@ import simplejpeg
 
 from utils.errors import BenchError
 from utils.files import read_json, write_json
+from wlasl.entries import DamagedError, Entry, Layout, layout, mapped
 from wlasl.pixels import i420_to_rgb
 from wlasl.sampling import BLACK
-from wlasl.shards import DamagedError, Entry, Layout, latest, layout, mapped
+from wlasl.shards import latest
 from wlasl.view import FORMAT, View
 
 Frames = npt.NDArray[np.uint8]

@@ -10,7 +10,8 @@ from typing import Any
 from utils.errors import BenchError
 from utils.files import sha256
 from wlasl.clips import Clip
-from wlasl.shards import Entry, Source, latest
+from wlasl.entries import Entry, Source
+from wlasl.shards import latest
 from wlasl.store import MANIFEST, Manifest, read_manifest
 from wlasl.subsets import DataSet
 
