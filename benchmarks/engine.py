@@ -52,6 +52,10 @@ class Progress(Protocol):
         """The task is done; `note` is its result in a few words."""
         ...
 
+    def say(self, sentence: str) -> None:
+        """Something is worth a sentence to the person at the terminal."""
+        ...
+
 
 class Silent:
     """A Progress that shows nothing."""
@@ -64,6 +68,9 @@ class Silent:
 
     def end(self, note: str = "") -> None:
         """Ignore the end of a task."""
+
+    def say(self, sentence: str) -> None:
+        """Ignore a sentence."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,9 @@ def build(recipe: Recipe, job: Job) -> Any:  # noqa: ANN401 - a tf_keras model
         network = zoo.build(recipe.model, "tensorflow", job.classes, **options)
     if job.weights is not None:
         _module(recipe).load_checkpoint(network, job.weights)
+    for layer in network.submodules if recipe.norm_momentum is not None else ():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 1 - recipe.norm_momentum  # Keras weighs the old value, torch the new one
     return network
 
 

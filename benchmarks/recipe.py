@@ -87,6 +87,9 @@ class Recipe(BaseModel):
         default=None, ge=0, lt=1, description="stochastic depth; none: as dropout"
     )
     unfreeze: int | None = Field(default=None, ge=0, description="train the last N blocks; none: all of them")
+    norm_momentum: float | None = Field(
+        default=None, gt=0, le=1, description="share of a batch in running statistics; none: the network's"
+    )
     ema: float = Field(default=0.0, ge=0, lt=1, description="decay of averaged weights; 0 for none")
     patience: int | None = Field(
         default=None, ge=1, description="stop after N epochs without progress on val"

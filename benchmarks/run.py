@@ -20,6 +20,7 @@ from benchmarks.schema import Cost, InitialWeights, Record, Selection
 from benchmarks.scores import Scored, Scores, write_scores
 from benchmarks.where import where
 from models import weights, zoo
+from models.weights_files import is_tensorflow
 from utils.errors import FAILURE, BenchError
 from utils.files import write_json, write_text
 from wlasl.clips import Part
@@ -97,7 +98,7 @@ def initial_weights(recipe: Recipe) -> Path | None:
     if recipe.weights == "kinetics":
         return weights.kinetics(recipe.model)
     path = Path(recipe.weights).expanduser()
-    if not path.exists():
+    if not (path.exists() or is_tensorflow(path)):
         raise BenchError(
             f"There is no weights file {path}. --weights takes none, kinetics, or a checkpoint file."
         )

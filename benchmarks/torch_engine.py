@@ -80,6 +80,7 @@ class TorchLearner:
         self.rank, self.world = fabric.global_rank, fabric.world_size
         self.network = _network(recipe, job)
         self._frozen = _freeze(self.network, recipe.unfreeze)
+        _set_norm_momentum(self.network, recipe.norm_momentum)
         if self.world > 1:
             sync_batch_norm(self.network)
         self.optimizer = optimizer(recipe, self.network)
@@ -257,7 +258,7 @@ def _network(recipe: Recipe, job: Job) -> nn.Module:
         recipe.model, "torch", job.classes, dropout=recipe.dropout, drop_path=recipe.drop_path, **shape
     )
     if job.weights is not None:
-        weights.load_weights(network, job.weights, system=recipe.model)
+        weights.load_weights(network, job.weights, system=recipe.model, say=job.progress.say)
     return cast("nn.Module", network)
 
 
@@ -270,6 +271,14 @@ def _freeze(network: nn.Module, unfreeze: int | None) -> list[nn.Module]:
     for block in frozen:
         block.requires_grad_(requires_grad=False)
     return cast("list[nn.Module]", frozen)
+
+
+def _set_norm_momentum(network: nn.Module, momentum: float | None) -> None:
+    """Let batch norms follow their batches as fast as the recipe says: a short run needs faster than 0.01."""
+    if momentum is not None:
+        for module in network.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - there is no public base
+                module.momentum = momentum
 
 
 def _mixed(*key: int) -> int:
