@@ -8,17 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import settings
-from hypothesis import settings
 
 # Before anything imports torch: on a busy machine idle threads that spin cost most of the speed.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A shared machine stalls at times; how long a test may take is pytest's business.
-settings.register_profile("shared", deadline=None)
-settings.load_profile("shared")
-
-# No test measures time, and the same examples are tried on every machine.
+# A shared machine stalls at times, and how long a test may take is pytest's business. Every machine tries the
+# same examples.
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
 
