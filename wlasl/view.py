@@ -116,10 +116,10 @@ def square(box: Box | None, width: int, height: int, view: View) -> Square:
     does not fit (a quarter of WLASL: arms wider than the frame is high), the square reaches over the frame
     and the rest is black, so that no hand is cut off. A clip without a box is shown as the whole frame.
     """
+    shown = (0, 0, width, height) if view.crop == "frame" or box is None else box
+    left, top, right, bottom = fit_box(shown, width, height)
     width, height = width - width % 2, height - height % 2
-    whole = view.crop == "frame" or box is None
-    left, top, right, bottom = (0, 0, width, height) if whole else fit_box(box, width, height)  # type: ignore[arg-type]
     longer = max(right - left, bottom - top)
-    wanted = longer if whole else round(longer * (0.5 + view.margin)) * 2
+    wanted = longer if shown is not box else round(longer * (0.5 + view.margin)) * 2
     side = max(longer, min(wanted, width, height))
     return Square(_place(left, right, side, width), _place(top, bottom, side, height), side)
