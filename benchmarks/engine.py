@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from benchmarks.recipe import Recipe
 from models.zoo import Input
+from utils.progress import Progress, Silent
 from wlasl.clips import Clip
 from wlasl.loader import Batch
 
@@ -35,42 +36,6 @@ class Batches(Protocol):
     def epoch(self, epoch: int, *, start: int = 0, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         """Yield the batches of one epoch from step `start`, this rank's share of each."""
         ...
-
-
-class Progress(Protocol):
-    """Hears how training goes; the command line shows it as a bar."""
-
-    def begin(self, task: str, total: int, done: int = 0) -> None:
-        """A task of `total` steps begins, `done` of them already behind it."""
-        ...
-
-    def advance(self, note: str = "") -> None:
-        """One step is done."""
-        ...
-
-    def end(self, note: str = "") -> None:
-        """The task is done; `note` is its result in a few words."""
-        ...
-
-    def say(self, sentence: str) -> None:
-        """Something is worth a sentence to the person at the terminal."""
-        ...
-
-
-class Silent:
-    """A Progress that shows nothing."""
-
-    def begin(self, task: str, total: int, done: int = 0) -> None:
-        """Ignore the beginning of a task."""
-
-    def advance(self, note: str = "") -> None:
-        """Ignore a step."""
-
-    def end(self, note: str = "") -> None:
-        """Ignore the end of a task."""
-
-    def say(self, sentence: str) -> None:
-        """Ignore a sentence."""
 
 
 @dataclass(frozen=True)

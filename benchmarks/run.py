@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks import inputs as clips_of
 from benchmarks import metrics
-from benchmarks.engine import Engine, Fitted, Job, Progress, Silent
+from benchmarks.engine import Engine, Fitted, Job
 from benchmarks.inputs import Inputs
 from benchmarks.recipe import Recipe
 from benchmarks.records import read_record, record_path, write_record
@@ -23,6 +23,7 @@ from models import weights, zoo
 from models.weights_files import is_tensorflow
 from utils.errors import FAILURE, BenchError
 from utils.files import write_json, write_text
+from utils.progress import Progress, Silent
 from wlasl.clips import Part
 
 _ENGINES = {

@@ -17,11 +17,12 @@ import numpy as np
 import pytest
 
 from benchmarks import checkpoints
-from benchmarks.engine import Engine, Fitted, Job, Silent
+from benchmarks.engine import Engine, Fitted, Job
 from benchmarks.fitting import CHECKPOINT, Fit, Step
 from benchmarks.recipe import Recipe
 from models.zoo import Input
 from utils.errors import FAILURE, BenchError
+from utils.progress import Silent
 from utils.seeds import generator
 from wlasl.clips import Clip
 from wlasl.loader import Batch
@@ -408,7 +409,7 @@ def test_every_step_has_a_key_of_its_own(tmp_path: Path):
 def test_the_learning_rate_is_that_of_the_schedule_within_an_epoch(tmp_path: Path):
     learner, _ = train(tmp_path, recipe(warmup_epochs=1.0, schedule="constant"))
     steps = TRAIN.steps()
-    rising = [0.5 * max(0.01, step / steps) for step in range(steps)]
+    rising = [0.5 * max(0.01, step * 4 / len(TRAIN.clips)) for step in range(steps)]
     assert learner.rates == pytest.approx([*rising, *[0.5] * 2 * steps])
 
 

@@ -14,12 +14,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 from utils.errors import FAILURE, BenchError
 from utils.files import spoken
 from utils.lease import lease
 from utils.names import is_safe_id
+from utils.progress import Progress, Silent
 from utils.threads import allotted_cores
 from wlasl.clips import Clip
 from wlasl.entries import Source
@@ -32,35 +32,6 @@ from wlasl.video import VideoError, read
 from wlasl.view import View
 
 LOCK = "prepare.lock"
-
-
-class Progress(Protocol):
-    """Hears how preparing goes; the command line shows it as a bar."""
-
-    def begin(self, task: str, total: int, done: int = 0) -> None:
-        """A task of `total` clips begins, `done` of them already behind it."""
-        ...
-
-    def advance(self, note: str = "") -> None:
-        """One clip is done."""
-        ...
-
-    def end(self, note: str = "") -> None:
-        """The task is done; `note` is its result in a few words."""
-        ...
-
-
-class Silent:
-    """A Progress that shows nothing."""
-
-    def begin(self, task: str, total: int, done: int = 0) -> None:
-        """Ignore the beginning."""
-
-    def advance(self, note: str = "") -> None:
-        """Ignore a clip."""
-
-    def end(self, note: str = "") -> None:
-        """Ignore the end."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def prepare(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
 
     `bench run` does this by itself. A stopped call goes on where it stopped.
     """
-    from benchmarks.prepare_bar import ClipBar  # noqa: PLC0415 - `bench --help` needs none of it
+    from benchmarks.progress import Bars  # noqa: PLC0415 - `bench --help` needs none of it
     from wlasl import prepare as preparing  # noqa: PLC0415
     from wlasl.root import project_folder  # noqa: PLC0415
     from wlasl.subsets import load  # noqa: PLC0415
@@ -48,7 +48,7 @@ def prepare(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     # View itself refuses names that it does not know, in a sentence.
     view = View(cast("CropName", crop), margin, size, quality, cast("CodecName", codec))
     stores = store or project_folder() / "data" / "stores"
-    with ClipBar() as bar:
+    with Bars("clips") as bar:
         done = preparing.prepare(load(split, data), view, stores, workers=workers, progress=bar)
     typer.echo(json.dumps(_as_json(done), indent=2) if as_json else _as_text(done))
 
