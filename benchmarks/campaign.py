@@ -56,7 +56,7 @@ def carry_out(request: Request) -> list[Outcome]:
 def _inputs(request: Request, bars: Bars) -> Inputs:
     """Bring the clips into the store, once for all recipes of the request."""
     recipe = request.recipes[0]
-    dataset = load(recipe.split, request.data)
+    dataset = load(recipe.split, request.data, bars)
     prepared = prepare(dataset, view(recipe), request.store, progress=bars)
     return Inputs(dataset, prepared.store, prepared.skipped)
 

@@ -20,7 +20,7 @@ def bench(monkeypatch, tmp_path):
     """Run the command on a tiny data set; return a function from words to its result."""
     dataset = videos.dataset(tmp_path / "data", 3)
     dataset.files.found["00001"].write_bytes(b"<html>")
-    monkeypatch.setattr("wlasl.subsets.load", lambda *_: dataset)
+    monkeypatch.setattr("wlasl.subsets.load", lambda *_, **__: dataset)
     app = typer.Typer()
     app.command()(prepare)
     return lambda *words: CliRunner().invoke(app, [*words, "--store", str(tmp_path / "stores")])

@@ -126,7 +126,7 @@ def test_other_clips_make_another_run(request_of, sample, monkeypatch):
     lost = whole.subset.part("train")[0].id
     found = {name: path for name, path in whole.files.found.items() if name != lost}
     files = subsets.VideoFiles(found, whole.files.aliases)
-    monkeypatch.setattr(campaign, "load", lambda *_: subsets.DataSet(whole.subset, whole.root, files))
+    monkeypatch.setattr(campaign, "load", lambda *_, **__: subsets.DataSet(whole.subset, whole.root, files))
     after = campaign.carry_out(request_of(recipe()))[0]
     assert after.record.id != before.record.id
     assert after.record.clips.test == before.record.clips.test
@@ -140,7 +140,7 @@ def test_a_part_without_clips_is_said_before_training(request_of, sample, monkey
     lost = {clip.id for clip in whole.subset.part(part)}
     found = {name: path for name, path in whole.files.found.items() if name not in lost}
     files = subsets.VideoFiles(found, {})
-    monkeypatch.setattr(campaign, "load", lambda *_: subsets.DataSet(whole.subset, whole.root, files))
+    monkeypatch.setattr(campaign, "load", lambda *_, **__: subsets.DataSet(whole.subset, whole.root, files))
     with pytest.raises(BenchError, match=f"None of the {len(lost)} {part} clips"):
         campaign.carry_out(request_of(recipe()))
 
@@ -150,7 +150,7 @@ def test_a_gloss_without_training_clips_is_named(request_of, sample, monkeypatch
     gloss = whole.subset.glosses[2]
     lost = {clip.id for clip in whole.subset.part("train") if clip.gloss == gloss}
     files = subsets.VideoFiles({name: p for name, p in whole.files.found.items() if name not in lost}, {})
-    monkeypatch.setattr(campaign, "load", lambda *_: subsets.DataSet(whole.subset, whole.root, files))
+    monkeypatch.setattr(campaign, "load", lambda *_, **__: subsets.DataSet(whole.subset, whole.root, files))
     campaign.carry_out(request_of(recipe(epochs=1)))
     assert f"1 gloss has no training clip and cannot be learnt: {gloss}" in capsys.readouterr().err
 

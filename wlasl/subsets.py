@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from utils.errors import BenchError
 from utils.names import lookup
+from utils.progress import Progress
 from wlasl.clips import Clip, Subset
 from wlasl.metadata import INSTANCES, read_subset
 from wlasl.root import VideoFiles, find_metadata, find_root, project_folder
@@ -30,19 +32,20 @@ class DataSet:
         return tuple(clip for clip in self.subset.clips if self.files.path(clip.id))
 
 
-def load(split: str, data: Path | None = None) -> DataSet:
+def load(split: str, data: Path | None = None, progress: Progress | None = None) -> DataSet:
     """Read a subset and list its files; the sample is drawn first where it is not there yet.
 
     Args:
         split: one of SPLITS.
         data: the data set's folder; None for WLASL_ROOT, else data/wlasl (data/sample for the sample).
+        progress: hears of the sample's drawing; None for nobody.
 
     Raises:
         BenchError: no such subset, no data set there, or metadata that is not WLASL's.
     """
     lookup("split", split, dict.fromkeys(SPLITS))
     if split == "sample":
-        root = _sample_root(data)
+        root = _sample_root(data, progress)
         subset = read_subset(root, _sample_nslt(root), split)
     else:
         root = find_root(data)
@@ -57,14 +60,30 @@ def _official(root: Path, split: str) -> Subset:
     return read_subset(folder, find_metadata(root, f"nslt_{split}.json"), split, classes=int(split))
 
 
-def _sample_root(data: Path | None) -> Path:
+def _sample_root(data: Path | None, progress: Progress | None) -> Path:
     """Return the sample's folder, with the sample in it; a folder of another data set is left alone."""
     folder = project_folder() / "data" / "sample" if data is None else data.expanduser()
     if find_metadata(folder, INSTANCES) and any(find_metadata(folder, name) for name in _OFFICIAL):
         raise BenchError(f"{folder} holds WLASL. Leave --data away for the sample, or give another folder.")
-    from wlasl.sample import ensure, present  # noqa: PLC0415 - drawing videos needs heavy packages
+    from wlasl.sample import ensure  # noqa: PLC0415 - drawing videos needs heavy packages
 
-    return folder if present(folder) else ensure(folder)
+    return ensure(folder, progress=_told(progress))
+
+
+def _told(progress: Progress | None) -> Callable[[int, int], None] | None:
+    """Return what the drawing of the sample is to call after each clip."""
+    if progress is None:
+        return None
+
+    def drawn(done: int, total: int) -> None:
+        """Move the bar, and show it first."""
+        if done == 1:
+            progress.begin("drawing the sample", total)
+        progress.advance()
+        if done == total:
+            progress.end(f"{total} clips")
+
+    return drawn
 
 
 def _sample_nslt(root: Path) -> Path:

@@ -49,7 +49,7 @@ def prepare(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     view = View(cast("CropName", crop), margin, size, quality, cast("CodecName", codec))
     stores = store or project_folder() / "data" / "stores"
     with Bars("clips") as bar:
-        done = preparing.prepare(load(split, data), view, stores, workers=workers, progress=bar)
+        done = preparing.prepare(load(split, data, bar), view, stores, workers=workers, progress=bar)
     typer.echo(json.dumps(_as_json(done), indent=2) if as_json else _as_text(done))
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from wlasl.sample.folder import SampleOptions, ensure, present
+from wlasl.sample.folder import SampleOptions, ensure
 
-__all__ = ["SampleOptions", "ensure", "present"]
+__all__ = ["SampleOptions", "ensure"]

@@ -71,15 +71,6 @@ def ensure(folder: Path, options: SampleOptions | None = None, *, progress: Prog
     return folder
 
 
-def present(folder: Path) -> bool:
-    """Say whether `folder` holds a whole sample of this version, of whatever size it was drawn."""
-    try:
-        stamp = read_json(folder / STAMP)
-        return stamp["version"] == VERSION and _complete(folder, stamp)
-    except (BenchError, KeyError, TypeError):
-        return False
-
-
 def _options_of(folder: Path) -> SampleOptions | None:
     """Return what a sample, of any version, was drawn with; None where there is none."""
     with contextlib.suppress(BenchError, AttributeError, KeyError, TypeError):
