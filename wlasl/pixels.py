@@ -141,11 +141,9 @@ def as_420(frame: av.VideoFrame) -> tuple[av.VideoFrame, Colour]:
         return frame, colour
     if frame.format.is_rgb:
         colour = Colour(*_BT601, full=False)
-        space, span = "itu601", 1
-        return frame.reformat(format="yuv420p", dst_colorspace=space, dst_color_range=span, threads=1), colour
+        return frame.reformat(format="yuv420p", dst_colorspace="itu601", dst_color_range=1), colour
     span = _FULL_RANGE if colour.full else 1
-    same = {"src_color_range": span, "dst_color_range": span, "threads": 1}
-    return frame.reformat(format="yuv420p", **same), colour
+    return frame.reformat(format="yuv420p", src_color_range=span, dst_color_range=span), colour
 
 
 @dataclass(frozen=True, slots=True)
