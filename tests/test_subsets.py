@@ -47,7 +47,7 @@ def test_a_wrong_split_is_answered_with_right_ones(wrong, right):
 
 
 def test_the_sample_is_drawn_and_read_as_wlasl_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(sample, "ensure", lambda folder: write_set(folder, "nslt_2.json"))
+    monkeypatch.setattr(sample, "ensure", lambda folder, **_: write_set(folder, "nslt_2.json"))
     dataset = load("sample", tmp_path / "new")
     assert (dataset.subset.name, dataset.subset.glosses) == ("sample", ("g0", "g1"))
     monkeypatch.setattr(subsets, "project_folder", lambda: tmp_path)
@@ -61,7 +61,7 @@ def test_the_sample_is_never_drawn_over_wlasl(tmp_path, monkeypatch):
 
 
 def test_a_sample_with_two_nslt_files_is_none(tmp_path, monkeypatch):
-    monkeypatch.setattr(sample, "ensure", lambda folder: folder)
+    monkeypatch.setattr(sample, "ensure", lambda folder, **_: folder)
     write_set(tmp_path, "nslt_2.json")
     write_set(tmp_path, "nslt_3.json")
     with pytest.raises(BenchError, match="holds 2 nslt files"):
