@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import movinet_tf, movinet_weights
-from models.movinet_weights import Array, Arrays
+from models.movinet_weights import HEAD, Array, Arrays
 from utils.errors import FAILURE, BenchError
 from utils.names import lookup
 from utils.seeds import generator
@@ -66,8 +66,9 @@ class Parity:
 def stirred(arrays: Arrays, seed: int) -> Arrays:
     """Return random weights of the same names and shapes that give every branch of the network a say.
 
-    Fresh weights would hide mistakes: the blocks' scales start at 0, and statistics at 0 and 1. A kernel of a
-    2-D convolution gets the same numbers as that of a 3-D one of the same use.
+    Fresh weights would hide mistakes: the blocks' scales start at 0, and statistics at 0 and 1. The scales
+    stay small enough for logits of the size that trained networks have. A kernel of a 2-D convolution gets
+    the same numbers as that of a 3-D one of the same use.
     """
     return {
         name: _stir(name, array, generator(seed, number))
@@ -76,13 +77,13 @@ def stirred(arrays: Arrays, seed: int) -> Arrays:
 
 
 def _stir(name: str, array: Array, random: np.random.Generator) -> Array:
-    """Return a random array for one weight: kernels by He's law, the rest off 0 and 1."""
+    """Return a random array for one weight: kernels by their laws, the rest off 0 and 1."""
     if array.ndim > 1:
-        deviation = math.sqrt(2 * array.shape[0] / array.size)
+        deviation = 0.01 if name.startswith(HEAD) else math.sqrt(2 * array.shape[0] / array.size)
         return random.standard_normal(array.shape, np.float32) * np.float32(deviation)
-    middle, width = (0.0, 0.2) if name.endswith(("bias", "mean")) else (1.0, 0.3)
-    middle = 0.5 if name.endswith("scale") else middle
-    return np.asarray(random.uniform(middle - width, middle + width, array.shape), np.float32)
+    laws = {"bias": (-0.2, 0.2), "running_mean": (-0.2, 0.2), "scale": (0.05, 0.25)}
+    low, high = laws.get(name.rpartition(".")[2], (0.7, 1.3))
+    return np.asarray(random.uniform(low, high, array.shape), np.float32)
 
 
 def random_clips(shape: Shape, seed: int) -> NDArray[np.float32]:
@@ -91,13 +92,11 @@ def random_clips(shape: Shape, seed: int) -> NDArray[np.float32]:
 
 
 def compare(name: str, shape: Shape, seed: int = 0) -> Parity:
-    """Build one variant twice, give both the same weights, and compare their logits on random clips.
+    """Build one variant twice and judge whether the two are the same network.
 
     Raises:
         BenchError: no such variant, or a framework is not installed.
     """
-    import torch  # noqa: PLC0415 - heavy
-
     from models import movinet  # noqa: PLC0415 - imports torch
 
     variant, stream = lookup("MoViNet variant", name, NAMES)
@@ -108,12 +107,24 @@ def compare(name: str, shape: Shape, seed: int = 0) -> Parity:
         "size": shape.size,
     }
     model = movinet_tf.build(shape.classes, **options)
-    network = movinet.build(shape.classes, **options).eval()
-    movinet_weights.into_tensorflow(stirred(movinet_weights.from_tensorflow(model), seed), model)
+    return judge(name, model, movinet.build(shape.classes, **options), random_clips(shape, seed))
+
+
+def judge(name: str, model: Any, network: Any, clips: NDArray[np.float32]) -> Parity:  # noqa: ANN401
+    """Give the official Keras model and our network the same random weights, and compare their logits.
+
+    Args:
+        name: the variant, for the result.
+        model: of `models.movinet_tf.build`; its weights are replaced.
+        network: of `models.movinet.build`; likewise.
+        clips: float32 [B, T, H, W, 3].
+    """
+    import torch  # noqa: PLC0415 - heavy
+
+    movinet_weights.into_tensorflow(stirred(movinet_weights.from_tensorflow(model), 0), model)
     movinet_weights.into_torch(movinet_weights.from_tensorflow(model), network)
-    clips = random_clips(shape, seed)
     with torch.no_grad():
-        ours = network(torch.from_numpy(clips).permute(0, 4, 1, 2, 3)).numpy()
+        ours = network.eval()(torch.from_numpy(clips).permute(0, 4, 1, 2, 3)).numpy()
     official = model(clips, training=False).numpy()
     return Parity(
         name=name,
