@@ -1,4 +1,4 @@
-"""From a recipe to the batches that an engine sees: prepared clips, sampled, cropped, in parts."""
+"""What a recipe needs of this machine: its clips as batches, and the weights that it starts from."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 from benchmarks.recipe import Recipe
 from benchmarks.schema import Clips, Coverage
+from models import weights
+from models.weights_files import is_tensorflow
 from utils.errors import BenchError
 from utils.threads import allotted_cores
 from wlasl.augment import Crop
@@ -107,6 +109,30 @@ def loader(recipe: Recipe, inputs: Inputs, part: Part, *, train: bool = False) -
     return ClipLoader(inputs.store, inputs.clips(part), sampling, crop, options)
 
 
-def default_store(folder: Path) -> Path:
-    """Return where prepared clips lie by default, under the project's folder."""
-    return folder / "data" / "stores"
+def complete(recipe: Recipe, inputs: Inputs, weights_file: Path | None) -> Recipe:
+    """Fill in what only this machine knows: the clips at hand and the weights' SHA-256.
+
+    The file's name stands in the recipe, never its folder: a record holds no path of a machine.
+    """
+    changes: dict[str, object] = {"clips": inputs.fingerprint()}
+    if weights_file is not None:
+        changes.update(weights=weights_file.name, weights_sha256=weights.digest(weights_file))
+    return recipe.revised(**changes)
+
+
+def initial_weights(recipe: Recipe) -> Path | None:
+    """Return the file that training starts from: None for random weights.
+
+    Raises:
+        BenchError: the file is missing, or the official one cannot be downloaded.
+    """
+    if recipe.weights == "none":
+        return None
+    if recipe.weights == "kinetics":
+        return weights.kinetics(recipe.model)
+    path = Path(recipe.weights).expanduser()
+    if not (path.exists() or is_tensorflow(path)):
+        raise BenchError(
+            f"There is no weights file {path}. --weights takes none, kinetics, or a checkpoint file."
+        )
+    return path

@@ -32,10 +32,16 @@ def build(recipe: Recipe, job: Job) -> Any:  # noqa: ANN401 - a tf_keras model
         network = zoo.build(recipe.model, "tensorflow", job.classes, **options)
     if job.weights is not None:
         _module(recipe).load_checkpoint(network, job.weights)
-    for layer in network.submodules if recipe.norm_momentum is not None else ():
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 1 - recipe.norm_momentum  # Keras weighs the old value, torch the new one
+    if recipe.norm_momentum is not None:
+        _set_norm_momentum(network, recipe.norm_momentum)
     return network
+
+
+def _set_norm_momentum(network: Any, momentum: float) -> None:  # noqa: ANN401 - a tf_keras model
+    """Let batch norms follow their batches as the recipe says; Keras weighs the old value, torch the new."""
+    for layer in network.submodules:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 1 - momentum
 
 
 def freeze(recipe: Recipe, network: Any) -> None:  # noqa: ANN401 - a tf_keras model

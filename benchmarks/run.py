@@ -13,14 +13,13 @@ from typing import Any
 from benchmarks import inputs as clips_of
 from benchmarks import metrics
 from benchmarks.engine import Engine, Fitted, Job
-from benchmarks.inputs import Inputs
+from benchmarks.inputs import Inputs, complete, initial_weights
 from benchmarks.recipe import Recipe
 from benchmarks.records import read_record, record_path, write_record
 from benchmarks.schema import Cost, InitialWeights, Record, Selection
 from benchmarks.scores import Scored, Scores, write_scores
-from benchmarks.where import where
-from models import weights, zoo
-from models.weights_files import is_tensorflow
+from benchmarks.where import multiply_adds, where
+from models import zoo
 from utils.errors import FAILURE, BenchError
 from utils.files import write_json, write_text
 from utils.progress import Progress, Silent
@@ -75,35 +74,6 @@ class Outcome:
     path: Path
     repeated: bool = False
     main: bool = True
-
-
-def complete(recipe: Recipe, inputs: Inputs, weights_file: Path | None) -> Recipe:
-    """Fill in what only this machine knows: the clips at hand and the weights' SHA-256.
-
-    The file's name stands in the recipe, never its folder: a record holds no path of a machine.
-    """
-    changes: dict[str, object] = {"clips": inputs.fingerprint()}
-    if weights_file is not None:
-        changes.update(weights=weights_file.name, weights_sha256=weights.digest(weights_file))
-    return recipe.revised(**changes)
-
-
-def initial_weights(recipe: Recipe) -> Path | None:
-    """Return the file that training starts from: None for random weights.
-
-    Raises:
-        BenchError: the file is missing, or the official one cannot be downloaded.
-    """
-    if recipe.weights == "none":
-        return None
-    if recipe.weights == "kinetics":
-        return weights.kinetics(recipe.model)
-    path = Path(recipe.weights).expanduser()
-    if not (path.exists() or is_tensorflow(path)):
-        raise BenchError(
-            f"There is no weights file {path}. --weights takes none, kinetics, or a checkpoint file."
-        )
-    return path
 
 
 def run(recipe: Recipe, inputs: Inputs, places: Places, machine: Machine, *, again: bool = False) -> Outcome:
@@ -259,7 +229,7 @@ class _Attempt:
             peak_memory_mb=facts.get("peak_memory_mb"),
             peak_device_memory_mb=facts.get("peak_device_memory_mb"),
             parameters=facts.get("parameters"),
-            gmacs=facts.get("gmacs"),
+            gmacs=multiply_adds(self.recipe, self.job.classes),
             epochs=len(fitted.history),
             steps=fitted.steps,
         )

@@ -21,9 +21,9 @@ from benchmarks.distributed import gather_rows, sync_batch_norm
 from benchmarks.engine import Batches, Fitted, Job, Scores
 from benchmarks.fitting import Fit, Step
 from benchmarks.recipe import Recipe
+from benchmarks.torch_network import build, freeze, set_norm_momentum
 from benchmarks.torch_optim import averaged, optimizer
-from models import weights, zoo
-from models.counting import gmacs, parameters
+from models.counting import parameters
 from utils.errors import BenchError
 from utils.files import write_whole
 from utils.threads import compute_threads
@@ -60,13 +60,12 @@ class TorchEngine:
         return self.learner.scores(part)
 
     def facts(self) -> dict[str, Any]:
-        """Return device, processes, parameters, multiply-adds (10^9, one view) and peak memory (MiB)."""
+        """Return the device, the processes, the parameters and the peak memory in MiB."""
         device = self.fabric.device
         return {
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
             "devices": self.fabric.world_size,
             "parameters": parameters(self.learner.network),
-            "gmacs": round(gmacs(self.learner.network, self.recipe.frames, self.recipe.size), 4),
             "peak_memory_mb": _peak_memory(device),
         }
 
@@ -78,9 +77,9 @@ class TorchLearner:
         """Build everything from the recipe's seed; the same seed gives the same weights on every device."""
         self.recipe, self.job, self.fabric = recipe, job, fabric
         self.rank, self.world = fabric.global_rank, fabric.world_size
-        self.network = _network(recipe, job)
-        self._frozen = _freeze(self.network, recipe.unfreeze)
-        _set_norm_momentum(self.network, recipe.norm_momentum)
+        self.network = build(recipe, job)
+        self._frozen = freeze(self.network, recipe.unfreeze)
+        set_norm_momentum(self.network, recipe.norm_momentum)
         if self.world > 1:
             sync_batch_norm(self.network)
         self.optimizer = optimizer(recipe, self.network)
@@ -248,37 +247,6 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def _network(recipe: Recipe, job: Job) -> nn.Module:
-    """Build the network from the recipe's seed, and load its initial weights."""
-    torch.manual_seed(recipe.seed)
-    shape = {"frames": recipe.frames, "size": recipe.size}
-    network = zoo.build(
-        recipe.model, "torch", job.classes, dropout=recipe.dropout, drop_path=recipe.drop_path, **shape
-    )
-    if job.weights is not None:
-        weights.load_weights(network, job.weights, system=recipe.model, say=job.progress.say)
-    return cast("nn.Module", network)
-
-
-def _freeze(network: nn.Module, unfreeze: int | None) -> list[nn.Module]:
-    """Freeze all blocks but the last `unfreeze`; the head is always trained. Return the frozen blocks."""
-    if unfreeze is None:
-        return []
-    blocks = cast("Any", network).blocks()
-    frozen = blocks[: max(0, len(blocks) - unfreeze)]
-    for block in frozen:
-        block.requires_grad_(requires_grad=False)
-    return cast("list[nn.Module]", frozen)
-
-
-def _set_norm_momentum(network: nn.Module, momentum: float | None) -> None:
-    """Let batch norms follow their batches as fast as the recipe says: a short run needs faster than 0.01."""
-    if momentum is not None:
-        for module in network.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - there is no public base
-                module.momentum = momentum
 
 
 def _mixed(*key: int) -> int:

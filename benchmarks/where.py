@@ -1,4 +1,4 @@
-"""Where a run was carried out: the code's commit, the packages' versions, the kind of processor."""
+"""What a record says around the scores: commit, versions, processor, and the network's multiply-adds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.doctor import installed
+from benchmarks.recipe import Recipe
 from benchmarks.schema import Where
+from models import zoo
 from slurm import job
 from wlasl.root import project_folder
 
@@ -56,6 +58,20 @@ def _git(folder: Path, *words: str) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
+
+
+def multiply_adds(recipe: Recipe, classes: int) -> float | None:
+    """Return the multiply-adds, in 10^9, of one view as the recipe has it.
+
+    Counted on the row's torch network, whichever engine trains: both engines build the same network, and
+    torch counts without computing. None where torch is not installed or the row has no torch network.
+    """
+    if not installed("torch") or "torch" not in zoo.system(recipe.model).builders:
+        return None
+    from models.counting import gmacs  # noqa: PLC0415 - torch, for one number
+
+    network = zoo.build(recipe.model, "torch", classes, frames=recipe.frames, size=recipe.size)
+    return round(gmacs(network, recipe.frames, recipe.size), 4)
 
 
 def cpu_model() -> str:

@@ -665,3 +665,11 @@ def test_a_movinet_that_was_cut_ends_with_the_same_scores(tmp_path, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         scores(tmp_path / "cut", progress=Cut(1, ASKED.set))
     np.testing.assert_allclose(scores(tmp_path / "cut"), whole, atol=1e-5)
+
+
+def test_batch_norms_follow_as_fast_as_the_recipe_says(tmp_path):
+    norms = []
+    for fields in ({}, {"norm_momentum": 0.3}):
+        layers = learner(tmp_path, **fields).network.submodules
+        norms.append({layer.momentum for layer in layers if hasattr(layer, "moving_mean")})
+    assert norms == [{0.5}, {0.7}]

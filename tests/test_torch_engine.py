@@ -218,6 +218,12 @@ def test_frozen_blocks_keep_weights_and_statistics(tmp_path):
     assert changed == {"classifier.weight", "classifier.bias"}
 
 
+def test_batch_norms_follow_as_fast_as_the_recipe_says(tmp_path):
+    own = TorchEngine(recipe(), job(tmp_path)).learner.network
+    told = TorchEngine(recipe(norm_momentum=0.3), job(tmp_path)).learner.network
+    assert [network.first[1].momentum for network in (own, told)] == [0.1, 0.3]
+
+
 def test_compiled_networks_learn_the_same(tmp_path, monkeypatch):
     compiled = []
     monkeypatch.setattr(torch, "compile", lambda module: compiled.append(module) or module)

@@ -1,0 +1,43 @@
+"""From a recipe to a torch network of the zoo: seeded, loaded, partly frozen."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from benchmarks.engine import Job
+from benchmarks.recipe import Recipe
+from models import weights, zoo
+
+
+def build(recipe: Recipe, job: Job) -> nn.Module:
+    """Build the network from the recipe's seed, and load its initial weights."""
+    torch.manual_seed(recipe.seed)
+    shape = {"frames": recipe.frames, "size": recipe.size}
+    network = zoo.build(
+        recipe.model, "torch", job.classes, dropout=recipe.dropout, drop_path=recipe.drop_path, **shape
+    )
+    if job.weights is not None:
+        weights.load_weights(network, job.weights, system=recipe.model, say=job.progress.say)
+    return cast("nn.Module", network)
+
+
+def freeze(network: nn.Module, unfreeze: int | None) -> list[nn.Module]:
+    """Freeze all blocks but the last `unfreeze`; the head is always trained. Return the frozen blocks."""
+    if unfreeze is None:
+        return []
+    blocks = cast("Any", network).blocks()
+    frozen = blocks[: max(0, len(blocks) - unfreeze)]
+    for block in frozen:
+        block.requires_grad_(requires_grad=False)
+    return cast("list[nn.Module]", frozen)
+
+
+def set_norm_momentum(network: nn.Module, momentum: float | None) -> None:
+    """Let batch norms follow their batches as fast as the recipe says: a short run needs faster than 0.01."""
+    if momentum is not None:
+        for module in network.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - there is no public base
+                module.momentum = momentum
