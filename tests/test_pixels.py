@@ -117,6 +117,8 @@ def test_a_box_wider_than_the_frame_is_high_keeps_both_its_ends_between_black_ba
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_a_turned_video_is_stored_upright_as_opencv_shows_it(tmp_path, quarters):
+    if cv2.__version__.startswith("4.11."):
+        pytest.skip("OpenCV 4.11 shows turned videos as they lie: no witness")
     frame = painted(96, 64, (10, 5, 50, 25))
     frame[40:60, 60:90] = (200, 20, 20)
     path = videos.rotate(videos.write(tmp_path / "straight.mp4", [frame] * 3), quarters)
