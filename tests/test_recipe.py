@@ -13,9 +13,9 @@ from utils.errors import BenchError
 @pytest.mark.parametrize(
     ("model", "split", "pinned"),
     [
-        ("movinet-a3", "100", "PIN-A3"),
-        ("i3d", "2000", "PIN-I3D"),
-        ("x3d-s", "sample", "PIN-X3DS"),
+        ("movinet-a3", "100", "be4e18766253"),
+        ("i3d", "2000", "57caaf11f0fa"),
+        ("x3d-s", "sample", "8b7bc3493905"),
     ],
 )
 def test_defaults_are_pinned_so_that_a_changed_default_makes_a_new_id(model, split, pinned):
