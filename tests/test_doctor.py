@@ -189,7 +189,7 @@ def test_the_frames_to_expect_follow_the_files_own_rate(fields, fps, least):
 
 
 def run(*arguments: str):
-    result = CliRunner().invoke(commands.app, list(map(str, arguments)), env={"COLUMNS": "100"})
+    result = CliRunner().invoke(commands.app, list(map(str, arguments)), env={"COLUMNS": "300"})
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
