@@ -8,7 +8,6 @@ import resource
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -66,7 +65,7 @@ class TorchEngine:
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
             "devices": self.fabric.world_size,
             "parameters": parameters(self.learner.network),
-            "peak_memory_mb": _peak_memory(device),
+            **_peak_memory(device),
         }
 
 
@@ -261,13 +260,9 @@ def _bytes(state: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _peak_memory(device: torch.device) -> int:
-    """Return the peak memory in MiB: the device's on a GPU, this process's on a CPU."""
+def _peak_memory(device: torch.device) -> dict[str, int]:
+    """Return the peak memory in MiB of this process, and of its GPU where it has one."""
+    peak = {"peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**10}
     if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device) / 2**20)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**10
-
-
-def best_weights(folder: Path) -> Path:
-    """Return where a run's chosen weights lie."""
-    return folder / BEST
+        peak["peak_device_memory_mb"] = int(torch.cuda.max_memory_allocated(device) / 2**20)
+    return peak
