@@ -364,17 +364,18 @@ class SqueezeExcite(nn.Module):
 
     def _pool(self, x: Tensor, T: int, states: States, name: str) -> Tensor:
         """Pool x to [B * T, 2C, 1, 1]: the mean over each frame's past, then its own mean."""
-        space = _frames(x.mean((2, 3), keepdim=True), T)
+        # Half precision would lose the later frames of a long sum.
+        space = _frames(x.mean((2, 3), keepdim=True), T).to(torch.promote_types(x.dtype, torch.float32))
         seen = states[f"{name}_pool_frame_count"]
-        past = space.cumsum(1) + states[f"{name}_pool_buffer"].to(x.dtype)
+        past = space.cumsum(1) + states[f"{name}_pool_buffer"]
         states[f"{name}_pool_buffer"] = past[:, -1:]
         states[f"{name}_pool_frame_count"] = seen + T
-        count = (seen + torch.arange(1, T + 1, device=x.device)).to(x.dtype)
+        count = (seen + torch.arange(1, T + 1, device=x.device)).to(past.dtype)
         pooled = torch.cat([past / count[:, None, None, None], space], 2)
         if self.style.positional:
             pooled = self.position(pooled, states[f"{name}_pos_enc_frame_count"])
             states[f"{name}_pos_enc_frame_count"] = states[f"{name}_pos_enc_frame_count"] + T
-        return pooled.flatten(0, 1)
+        return pooled.flatten(0, 1).to(x.dtype)
 
     def forward(self, x: Tensor, T: int, states: States | None, name: str) -> Tensor:
         """Weight the channels of folded frames [B * T, C, H, W]."""
