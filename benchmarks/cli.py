@@ -44,9 +44,12 @@ def main() -> None:
     except BenchError as error:
         _say(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _say("Stopped. What is finished is kept; the same command goes on from there.")
-        sys.exit(INTERRUPTED)
+    except (KeyboardInterrupt, SystemExit) as ended:
+        # Typer turns Ctrl-C into an exit of its own, without a word.
+        code = INTERRUPTED if isinstance(ended, KeyboardInterrupt) else ended.code
+        if code == INTERRUPTED:
+            _say("Stopped. What is finished is kept; the same command goes on from there.")
+        sys.exit(code)
     except BrokenPipeError:
         # The reader of our output has gone (`bench list | head`): nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

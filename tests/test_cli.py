@@ -159,6 +159,7 @@ def test_a_run_that_is_stopped_or_killed_goes_on_to_the_same_scores(sample, tmp_
             process.send_signal(number)
             assert process.wait(120) == code, log.read_text()
             assert "Traceback" not in log.read_text()
+            assert ("Stopped. What is finished is kept" in log.read_text()) == (number == signal.SIGINT)
             assert not list((tmp_path / name / "results").glob("*/*/*.json"))
             process = _started(words, log)
         assert process.wait(240) == 0, log.read_text()
