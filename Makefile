@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 CODE := benchmarks models slurm utils wlasl wlasl_bench.py
 # Worker processes of the tests: one per core, at most 4, as each may import both frameworks (2 GB).
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
-DEMO_FLAGS ?= --recipe benchmarks/recipes/sample.toml
+DEMO_FLAGS ?= --recipe benchmarks/recipes/sample.toml --set epochs=30
 DEMO_RESULTS := runs/demo-results
 
 .PHONY: help demo test lint format readme resolve clean

@@ -156,6 +156,6 @@ def look_at_data(folders: Folders) -> Iterator[Finding]:
         yield Finding("data", "data set", f"{root}, {len(VideoFiles.of(root).found)} videos")
     except BenchError as error:
         yield Finding("data", "data set", "not found", "note", str(error))
-    stores = sorted(folders.store.glob("*/*/manifest.json"))
+    stores = sorted(folders.store.glob("*/manifest.json"))
     text = f"{len(stores)} prepared in {folders.store}" if stores else f"none yet in {folders.store}"
     yield Finding("data", "stores", text)
