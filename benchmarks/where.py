@@ -40,9 +40,13 @@ def where(engine: str, facts: dict[str, Any]) -> Where:
 
 
 def git_state(folder: Path) -> tuple[str, bool]:
-    """Return the commit of a working copy and whether it has changes; ("", False) where there is no git."""
+    """Return the commit of a working copy and whether its code has changes; ("", False) without git.
+
+    Records and the tables printed from them are no code: a run must not make the next one look changed.
+    """
     commit = _git(folder, "rev-parse", "--short=12", "HEAD")
-    return commit, bool(commit and _git(folder, "status", "--porcelain", "--untracked-files=no"))
+    changes = ("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
+    return commit, bool(commit and _git(folder, *changes))
 
 
 def _git(folder: Path, *words: str) -> str:
