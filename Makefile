@@ -22,7 +22,6 @@ help: ## say what can be made
 demo: $(VENV)/.made-for-demo ## install PyTorch and the benchmark, train on the built-in sample, show the table (under 15 minutes)
 	@echo 'make demo: training MoViNet-A3 on the built-in sample takes up to 10 minutes on 2 cores.'
 	$(BIN)/bench run --model movinet-a3 --split sample --results $(DEMO_RESULTS) $(DEMO_FLAGS)
-	$(BIN)/bench table --results $(DEMO_RESULTS)
 
 test: $(VENV)/.made-for-test lint ## install everything, check the style, the types and the tables, run the tests (under 25 minutes)
 	@echo 'make test: the tests take about 10 minutes on 2 cores.'
@@ -53,7 +52,7 @@ $(BIN)/python:
 	@.ci/make-venv $(VENV) $(PYTHON)
 
 $(VENV)/.made-for-demo: pyproject.toml | $(BIN)/python
-	@echo 'make demo: installing PyTorch and the benchmark into $(VENV): 1 to 5 minutes, 1.2 GB (with CUDA 6 GB).'
+	@echo 'make demo: installing PyTorch and the benchmark into $(VENV): 1 to 5 minutes, 1.4 GB (with CUDA 6 GB).'
 	@$(BIN)/python -m pip install --quiet --editable '.[torch]'
 	@touch $@
 
