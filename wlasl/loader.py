@@ -51,14 +51,16 @@ class Batch:
     """Some clips, ready for a network; the arrays are the caller's to keep.
 
     Attributes:
-        inputs: uint8 [B, T, H, W, 3], RGB.
+        inputs: uint8 [B, T, H, W, 3], RGB; or float32 [B, T, J, D], landmarks, 0 where there are none.
         labels: int64 [B].
         indices: int64 [B], each clip's position in the loader's `clips`; the views of a clip share theirs.
+        lengths: int64 [B], how many of the T frames are the clip's; None where all are.
     """
 
-    inputs: npt.NDArray[np.uint8]
+    inputs: npt.NDArray[np.uint8] | npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     indices: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64] | None = None
 
 
 class ClipLoader:
