@@ -8,14 +8,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.inputs import Inputs, view
+from benchmarks.inputs import Inputs, prepared
 from benchmarks.progress import Bars
-from benchmarks.recipe import Recipe
+from benchmarks.recipe_base import Recipe
 from benchmarks.run import Machine, Outcome, Places, is_first_process, run
 from benchmarks.table import load_table
 from benchmarks.table_markdown import write_readme
 from benchmarks.table_terminal import print_table
-from wlasl.prepare import prepare
 from wlasl.subsets import load
 
 
@@ -57,8 +56,7 @@ def _inputs(request: Request, bars: Bars) -> Inputs:
     """Bring the clips into the store, once for all recipes of the request."""
     recipe = request.recipes[0]
     dataset = load(recipe.split, request.data, bars)
-    prepared = prepare(dataset, view(recipe), request.store, progress=bars)
-    return Inputs(dataset, prepared.store, prepared.skipped)
+    return prepared(recipe, dataset, request.store, progress=bars)
 
 
 def show(outcomes: Sequence[Outcome], request: Request) -> None:

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.recipe import Recipe
-from models.zoo import Input
+from benchmarks.recipe_base import Recipe
+from models.zoo import Input, LandmarkInput
 from utils.progress import Progress, Silent
 from wlasl.clips import Clip
 from wlasl.loader import Batch
@@ -44,7 +44,7 @@ class Job:
 
     Attributes:
         classes: glosses that the head tells apart.
-        input: the row's mean, std and channel order.
+        input: what the row expects: mean, std and channel order of pixels, or joints.
         folder: where checkpoints of this run lie, `runs/<id>`.
         weights: file of initial weights; None for random ones.
         device: auto, cpu or cuda.
@@ -54,7 +54,7 @@ class Job:
     """
 
     classes: int
-    input: Input
+    input: Input | LandmarkInput
     folder: Path
     weights: Path | None = None
     device: str = "auto"

@@ -14,15 +14,24 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks import checkpoints, metrics
 from benchmarks.engine import Batches, Fitted, Job, Scores
-from benchmarks.recipe import Recipe
+from benchmarks.recipe_base import Recipe
 from benchmarks.schedule import learning_rate, plateaus_met
 from utils.errors import FAILURE, BenchError
 from utils.stopping import stoppable
 from wlasl.loader import Batch
 
 CHECKPOINT = "last.ckpt"
+
+_MEASURES = {
+    "val_loss": "val loss {:.3f}",
+    "val_silhouette": "val silhouette {:.3f}",
+    "val_top1": "val top-1 {:.1%}",
+}
 
 
 @dataclass(frozen=True)
@@ -53,8 +62,8 @@ class Learner(Protocol):
         """Learn from one batch and return its mean loss over this process's clips."""
         ...
 
-    def scores(self, batches: Batches) -> Scores:
-        """Return the scores of all clips (in every process), by the averaged weights where there are any."""
+    def measures(self, val: Batches) -> dict[str, float]:
+        """Return what an epoch is judged by; `classified` serves networks that give scores."""
         ...
 
     def keep(self) -> None:
@@ -91,9 +100,20 @@ class _Loop:
 class Fit:
     """One `fit`: the loop's state beside the learner that it drives."""
 
-    def __init__(self, learner: Learner, recipe: Recipe, job: Job) -> None:
-        """Pick up the run's checkpoint where there is an intact one."""
+    def __init__(
+        self, learner: Learner, recipe: Recipe, job: Job, *, name: str = "", checkpoint: str = CHECKPOINT
+    ) -> None:
+        """Pick up the checkpoint where there is an intact one.
+
+        Args:
+            learner: what learns.
+            recipe: how; a phase before the training proper has a recipe of its own.
+            job: where.
+            name: of such a phase, for people.
+            checkpoint: its file in the run's folder.
+        """
         self.learner, self.recipe, self.job = learner, recipe, job
+        self.name, self.checkpoint = name, checkpoint
         self.loop = _Loop()
         self._resume()
         self._saved_at = time.monotonic()
@@ -116,7 +136,8 @@ class Fit:
     def _epoch(self, train: Batches, val: Batches) -> None:
         """Go through the training part once, from where the checkpoint left it, and look at val."""
         loop, since = self.loop, time.monotonic()
-        name, total = f"epoch {loop.epoch + 1}/{self.recipe.epochs}", train.steps() + val.steps()
+        total = train.steps() + val.steps()
+        name = f"{self.name} epoch {loop.epoch + 1}/{self.recipe.epochs}".lstrip()
         self.job.progress.begin(name, total, loop.step)
         for batch, step in self._steps(train):
             loss = self.learner.step(batch, step)
@@ -174,10 +195,7 @@ class Fit:
         row = {"epoch": loop.epoch, "train_loss": loop.loss_sum / train.steps()}
         row["lr"] = learning_rate(self.recipe, loop.epoch + 1, self._plateaus())
         if len(val.clips):
-            scores = self.learner.scores(val)
-            metrics.check(scores, val.labels)
-            row["val_loss"] = metrics.cross_entropy(scores, val.labels)
-            row["val_top1"] = float((metrics.ranks(scores, val.labels) == 0).mean())
+            row.update(self.learner.measures(val))
         row["seconds"] = round(loop.seconds + time.monotonic() - since, 3)
         loop.history.append(row)
         if self._is_best(row):
@@ -195,9 +213,8 @@ class Fit:
 
     def _rank(self, row: dict[str, float]) -> tuple[float, float]:
         """Return what an epoch is compared by; lower is better."""
-        if self.recipe.select == "val_loss":
-            return (row["val_loss"], 0.0)
-        return (-row["val_top1"], row["val_loss"])
+        loss = row.get("val_loss", 0.0)
+        return (loss, 0.0) if self.recipe.select == "val_loss" else (-row[self.recipe.select], loss)
 
     def _patience_is_over(self) -> bool:
         """Say whether val has not improved for `patience` epochs."""
@@ -216,11 +233,11 @@ class Fit:
         self._saved_at = time.monotonic()
         if self.learner.rank == 0:
             line = json.dumps(asdict(self.loop)).encode()
-            checkpoints.save(self.job.folder / CHECKPOINT, line + b"\n" + self.learner.state())
+            checkpoints.save(self.job.folder / self.checkpoint, line + b"\n" + self.learner.state())
 
     def _resume(self) -> None:
         """Take up the run's checkpoint, if there is one."""
-        saved = checkpoints.load(self.job.folder / CHECKPOINT)
+        saved = checkpoints.load(self.job.folder / self.checkpoint)
         if saved is None:
             return
         line, _, state = saved.partition(b"\n")
@@ -229,9 +246,21 @@ class Fit:
         self.learner.restore(state)
 
 
+def classified(scores: Scores, labels: NDArray[np.int64]) -> dict[str, float]:
+    """Return val_loss and val_top1 of scores [clips, classes].
+
+    Raises:
+        BenchError: the scores are no numbers.
+    """
+    metrics.check(scores, labels)
+    top1 = float((metrics.ranks(scores, labels) == 0).mean())
+    return {"val_loss": metrics.cross_entropy(scores, labels), "val_top1": top1}
+
+
 def _summary(row: dict[str, float]) -> str:
     """Say an epoch's result in a few words."""
-    words = f"loss {row['train_loss']:.3f}"
-    if "val_top1" in row:
-        words += f"  val loss {row['val_loss']:.3f}  val top-1 {100 * row['val_top1']:.1f} %"
-    return words
+    words = [f"loss {row['train_loss']:.3f}"]
+    for name, written in _MEASURES.items():
+        if name in row:
+            words.append(written.format(row[name]))
+    return "  ".join(words)

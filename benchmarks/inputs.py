@@ -6,20 +6,31 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-from benchmarks.recipe import Recipe
+from benchmarks.engine import Batches
+from benchmarks.recipe import revised
+from benchmarks.recipe_base import Recipe
+from benchmarks.recipe_clips import ClipRecipe
+from benchmarks.recipe_landmarks import LandmarkRecipe
 from benchmarks.schema import Clips, Coverage
 from models import weights
 from models.weights_files import is_tensorflow
 from utils.errors import BenchError
+from utils.files import short_hash
+from utils.progress import Progress
 from utils.threads import allotted_cores
 from wlasl.augment import Crop
 from wlasl.clips import PARTS, Clip, Part, fingerprint
 from wlasl.loader import ClipLoader, LoaderOptions
+from wlasl.prepare import prepare
 from wlasl.sampling import Sampling
 from wlasl.store import ClipStore
 from wlasl.subsets import DataSet
 from wlasl.view import View
+
+if TYPE_CHECKING:
+    from wlasl.landmarks.store import LandmarkStore
 
 
 @dataclass(frozen=True)
@@ -28,12 +39,12 @@ class Inputs:
 
     Attributes:
         dataset: the subset and its files.
-        store: the prepared clips.
+        store: the prepared clips, or their landmarks.
         reasons: per clip that is not there, why.
     """
 
     dataset: DataSet
-    store: ClipStore
+    store: ClipStore | LandmarkStore
     reasons: Mapping[str, str]
 
     def clips(self, part: Part) -> tuple[Clip, ...]:
@@ -46,6 +57,13 @@ class Inputs:
         chosen = [clip for part in parts or PARTS for clip in self.clips(part)]
         return fingerprint(chosen, self.dataset.subset.revision)
 
+    def content(self) -> str:
+        """Return the fingerprint of the clips and, for landmarks, of their numbers."""
+        found = self.fingerprint()
+        if isinstance(self.store, ClipStore):
+            return found
+        return short_hash([found, self.store.digest(self.store.ids)])
+
     def coverage(self) -> Clips:
         """Return, per part, how many of the official clips can be read, and why the others cannot."""
         parts: dict[str, Coverage] = {}
@@ -53,7 +71,8 @@ class Inputs:
             official, scored = len(self.dataset.subset.part(part)), len(self.clips(part))
             parts[part] = Coverage(scored=scored, missing=official - scored, official=official)
         reasons = dict(sorted(Counter(self.reasons.values()).items()))
-        return Clips(parts=parts, test=self.fingerprint("test"), missing_reasons=reasons)
+        source = "" if isinstance(self.store, ClipStore) else self.store.source
+        return Clips(parts=parts, test=self.fingerprint("test"), missing_reasons=reasons, landmarks=source)
 
     def untrained(self) -> tuple[str, ...]:
         """Return the glosses that have no training clip here."""
@@ -66,7 +85,8 @@ class Inputs:
         Raises:
             BenchError: says which part, and how to see what is missing.
         """
-        needed: tuple[Part, ...] = ("train", "test") if recipe.select == "last" else PARTS
+        val = not (recipe.select == "last" or chosen_on_test(recipe))
+        needed: tuple[Part, ...] = PARTS if val else ("train", "test")
         for part in needed:
             if not self.clips(part):
                 official = len(self.dataset.subset.part(part))
@@ -75,7 +95,27 @@ class Inputs:
                 raise BenchError(f"{what} under {self.dataset.root}. {how}")
 
 
-def view(recipe: Recipe) -> View:
+def chosen_on_test(recipe: Recipe) -> bool:
+    """Say whether a recipe reproduces a paper that chose its checkpoint on test."""
+    return isinstance(recipe, LandmarkRecipe) and recipe.test_select
+
+
+def prepared(recipe: Recipe, dataset: DataSet, store: Path, *, progress: Progress | None = None) -> Inputs:
+    """Bring what the recipe's network sees of a data set into its store, and return it.
+
+    Raises:
+        BenchError: nothing can be read, or the store cannot be written.
+    """
+    if isinstance(recipe, LandmarkRecipe):
+        from wlasl.landmarks.prepare import prepare_landmarks  # noqa: PLC0415 - pixels need none of it
+
+        found = prepare_landmarks(dataset, recipe.landmarks, store, progress=progress)
+        return Inputs(dataset, found.store, found.skipped)
+    ready = prepare(dataset, view(cast("ClipRecipe", recipe)), store, progress=progress)
+    return Inputs(dataset, ready.store, ready.skipped)
+
+
+def view(recipe: ClipRecipe) -> View:
     """Return how the recipe's clips are stored."""
     return View(
         crop=recipe.crop,
@@ -86,8 +126,17 @@ def view(recipe: Recipe) -> View:
     )
 
 
-def loader(recipe: Recipe, inputs: Inputs, part: Part, *, train: bool = False) -> ClipLoader:
+def loader(recipe: Recipe, inputs: Inputs, part: Part, *, train: bool = False) -> Batches:
     """Return one part's batches: shuffled and augmented in training, whole and in order otherwise."""
+    if isinstance(recipe, LandmarkRecipe):
+        from benchmarks.inputs_landmarks import landmark_loader  # noqa: PLC0415 - pixels need none of it
+
+        return landmark_loader(recipe, inputs, part, train=train)
+    return _clip_loader(cast("ClipRecipe", recipe), inputs, part, train=train)
+
+
+def _clip_loader(recipe: ClipRecipe, inputs: Inputs, part: Part, *, train: bool) -> ClipLoader:
+    """Return one part's batches of pixels."""
     sampling = Sampling(
         frames=recipe.frames,
         stride=recipe.stride,
@@ -106,7 +155,7 @@ def loader(recipe: Recipe, inputs: Inputs, part: Part, *, train: bool = False) -
     options = LoaderOptions(
         batch_size=recipe.batch_size, seed=recipe.seed, train=train, threads=allotted_cores()
     )
-    return ClipLoader(inputs.store, inputs.clips(part), sampling, crop, options)
+    return ClipLoader(cast("ClipStore", inputs.store), inputs.clips(part), sampling, crop, options)
 
 
 def complete(recipe: Recipe, inputs: Inputs, weights_file: Path | None) -> Recipe:
@@ -114,10 +163,10 @@ def complete(recipe: Recipe, inputs: Inputs, weights_file: Path | None) -> Recip
 
     The file's name stands in the recipe, never its folder: a record holds no path of a machine.
     """
-    changes: dict[str, object] = {"clips": inputs.fingerprint()}
+    changes: dict[str, object] = {"clips": inputs.content()}
     if weights_file is not None:
         changes.update(weights=weights_file.name, weights_sha256=weights.digest(weights_file))
-    return recipe.revised(**changes)
+    return revised(recipe, **changes)
 
 
 def initial_weights(recipe: Recipe) -> Path | None:

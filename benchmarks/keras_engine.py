@@ -14,13 +14,13 @@ import numpy as np
 
 from benchmarks import keras_runtime
 from benchmarks.engine import Batches, Fitted, Job, Scores
-from benchmarks.fitting import Fit, Step
+from benchmarks.fitting import Fit, Step, classified
 from benchmarks.keras_network import build, freeze, in_words, normalised
 from benchmarks.keras_optim import Average, LossScale, Variables, optimizer, penalised
 from benchmarks.keras_random import Randomness, refuse_hidden
 from benchmarks.keras_runtime import tf
 from benchmarks.keras_state import Groups, pack, unpack
-from benchmarks.recipe import Recipe
+from benchmarks.recipe_base import Recipe
 from utils.errors import FAILURE, BenchError
 from utils.files import write_whole
 from wlasl.loader import Batch
@@ -174,6 +174,10 @@ class KerasLearner:
     def _logs(self, inputs: Any) -> Any:  # noqa: ANN401 - tensors
         """Return the log-probabilities of one batch, float32 [B, classes]."""
         return tf.nn.log_softmax(self._logits(inputs, training=False))
+
+    def measures(self, val: Batches) -> dict[str, float]:
+        """Return what an epoch is judged by: val_loss and val_top1."""
+        return classified(self.scores(val), val.labels)
 
     def scores(self, batches: Batches) -> Scores:
         """Return float32 [clips, classes], by the averaged weights where there are any."""

@@ -13,9 +13,9 @@ import numpy as np
 from benchmarks.engine import Job
 from benchmarks.keras_random import seeded
 from benchmarks.keras_runtime import keras, tf
-from benchmarks.recipe import Recipe
+from benchmarks.recipe_base import Recipe
 from models import zoo
-from models.zoo import Input
+from models.zoo import Input, LandmarkInput
 from utils.errors import FAILURE, BenchError
 
 _POLICY = {"fp32": "float32", "bf16": "mixed_bfloat16", "fp16": "mixed_float16"}
@@ -27,9 +27,8 @@ def build(recipe: Recipe, job: Job) -> Any:  # noqa: ANN401 - a tf_keras model
     Raises:
         BenchError: a shape that the network cannot take, or weights that do not fit.
     """
-    options = {name: getattr(recipe, name) for name in ("dropout", "drop_path", "frames", "size")}
     with _policy(recipe), seeded(recipe.seed), in_words(recipe):
-        network = zoo.build(recipe.model, "tensorflow", job.classes, **options)
+        network = zoo.build(recipe.model, "tensorflow", job.classes, **recipe.architecture())
     if job.weights is not None:
         _module(recipe).load_checkpoint(network, job.weights)
     if recipe.norm_momentum is not None:
@@ -72,9 +71,9 @@ def _policy(recipe: Recipe) -> Iterator[None]:
         keras.mixed_precision.set_global_policy(before)
 
 
-def normalised(inputs: Any, expected: Input) -> Any:  # noqa: ANN401 - tensors
+def normalised(inputs: Any, expected: Input | LandmarkInput) -> Any:  # noqa: ANN401 - tensors
     """Return uint8 clips as float32 [B, T, H, W, 3], normalised; inputs of another type as they are."""
-    if inputs.dtype != tf.uint8:
+    if inputs.dtype != tf.uint8 or not isinstance(expected, Input):
         return inputs
     clips = tf.cast(inputs, tf.float32)
     if expected.channels == "bgr":

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.keras_runtime import keras, tf
-from benchmarks.recipe import Recipe
+from benchmarks.recipe_base import Recipe
 
 Variables = Sequence[Any]
 """tf.Variables, in an order that depends on the recipe alone."""

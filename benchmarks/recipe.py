@@ -1,4 +1,4 @@
-"""A recipe: every number that changes the outcome of a run, as one frozen, typed value with an id."""
+"""From a model's name and some fields to a whole recipe; recipes from files and to files."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from benchmarks.schema import run_id
+from benchmarks.recipe_base import Recipe
+from benchmarks.recipe_clips import ClipRecipe
+from benchmarks.recipe_landmarks import LandmarkRecipe, SpoterRecipe
+from benchmarks.recipe_table import DEFAULT, named
 from models import zoo
 from utils.errors import BenchError
 from utils.files import read_json
@@ -22,104 +25,17 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-Share = Field(default=0.0, ge=0.0, lt=1.0)
+KINDS: dict[str, type[Recipe]] = {
+    "clips": ClipRecipe,
+    "landmarks": LandmarkRecipe,
+    "spoter": SpoterRecipe,
+}
+"""The recipes that a row of the zoo can have (`zoo.System.kind`)."""
 
+FIELDS = tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.model_fields))
+"""Every field that some recipe has."""
 
-class Recipe(BaseModel):
-    """Everything that decides a run's scores; the hash of all of it is the run's id."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    # What is trained, on what, with which random numbers.
-    model: str = Field(description="row of the zoo (`bench list`)")
-    engine: Literal["torch", "tensorflow"] = Field(default="torch", description="framework")
-    split: str = Field(description="subset: 100, 300, 1000, 2000 or sample")
-    seed: int = Field(default=0, ge=0, description="seed of weights, order, sampling and augmentation")
-
-    # How a clip is stored (`wlasl.video.View`).
-    crop: Literal["signer", "frame"] = Field(default="signer", description="the signer's box or the frame")
-    margin: float = Field(default=0.1, ge=0, le=1, description="added to each side of the box, share of it")
-    store_size: int = Field(default=256, ge=16, le=4096, multiple_of=16, description="stored side, pixels")
-    quality: int = Field(default=95, ge=50, le=100, description="JPEG quality of the store")
-    codec: Literal["jpeg", "raw"] = Field(default="jpeg", description="how the store keeps frames")
-
-    # Which frames a network sees, and how large.
-    frames: int = Field(ge=1, le=512, description="frames per view")
-    size: int = Field(ge=16, le=1024, description="side that the network sees, pixels")
-    stride: int = Field(default=1, ge=1, description="step between consecutive frames")
-    sampling: Literal["uniform", "consecutive", "centre"] = Field(
-        default="uniform", description="in training"
-    )
-    test_sampling: Literal["uniform", "consecutive", "centre"] = Field(
-        default="uniform", description="at test"
-    )
-    pad: Literal["last", "zero", "loop"] = Field(default="last", description="what fills a short clip")
-    views: int = Field(default=1, ge=1, le=64, description="temporal views averaged at test")
-
-    # Augmentation in training.
-    crop_scale_min: float = Field(default=0.6, gt=0, le=1, description="smallest random crop, share of area")
-    crop_scale_max: float = Field(default=1.0, gt=0, le=1, description="largest random crop, share of area")
-    crop_ratio_max: float = Field(
-        default=1.15, ge=1, le=4, description="largest aspect ratio of a random crop"
-    )
-    hflip: float = Field(default=0.0, ge=0, le=1, description="probability of mirroring (signs have a hand!)")
-
-    # Optimisation.
-    epochs: int = Field(default=50, ge=0, description="passes over the training part")
-    batch_size: int = Field(default=8, ge=1, description="clips per forward pass, over all processes")
-    accumulate: int = Field(default=1, ge=1, description="forward passes per optimiser step")
-    optimizer: Literal["sgd", "adam", "adamw", "rmsprop"] = "adamw"
-    lr: float = Field(default=1e-3, gt=0, description="highest learning rate")
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="of sgd and rmsprop; beta 1 of adam")
-    weight_decay: float = Field(default=0.01, ge=0, description="on weights of two or more dimensions")
-    eps: float = Field(default=1e-8, gt=0, description="of adam, adamw and rmsprop")
-    schedule: Literal["constant", "cosine", "plateau"] = "cosine"
-    warmup_epochs: float = Field(default=2.0, ge=0, description="linear rise of the learning rate")
-    min_lr: float = Field(default=0.0, ge=0, description="where cosine and plateau end")
-    plateau_factor: float = Field(default=0.3, gt=0, lt=1, description="learning rate's factor at a plateau")
-    plateau_patience: int = Field(default=5, ge=0, description="epochs without progress before it")
-    clip_norm: float | None = Field(default=1.0, gt=0, description="largest gradient norm; none for no limit")
-    label_smoothing: float = Field(default=0.1, ge=0, lt=1, description="share of the target spread out")
-    dropout: float | None = Field(
-        default=None, ge=0, lt=1, description="before the head; none: the network's"
-    )
-    drop_path: float | None = Field(
-        default=None, ge=0, lt=1, description="stochastic depth; none: as dropout"
-    )
-    unfreeze: int | None = Field(default=None, ge=0, description="train the last N blocks; none: all of them")
-    norm_momentum: float | None = Field(
-        default=None, gt=0, le=1, description="share of a batch in running statistics; none: the network's"
-    )
-    ema: float = Field(default=0.0, ge=0, lt=1, description="decay of averaged weights; 0 for none")
-    patience: int | None = Field(
-        default=None, ge=1, description="stop after N epochs without progress on val"
-    )
-    select: Literal["val_top1", "val_loss", "last"] = Field(
-        default="val_top1", description="chooses the epoch"
-    )
-
-    # Arithmetic.
-    precision: Literal["fp32", "bf16", "fp16"] = Field(default="fp32", description="autocast type")
-    channels_last: bool = Field(default=False, description="memory layout of the torch network")
-    compile: bool = Field(default=False, description="torch.compile; jit_compile under tensorflow")
-
-    # Where it starts from, and on which clips.
-    weights: str = Field(default="none", description="none, kinetics, or a checkpoint file")
-    weights_sha256: str | None = Field(default=None, description="of the weights' file; filled in by the run")
-    clips: str = Field(default="", description="fingerprint of the clips at hand; filled in by the run")
-
-    @property
-    def id(self) -> str:
-        """Return the run's id: 12 hexadecimal digits of the hash of every field.
-
-        The path of the weights is left out once their SHA-256 stands for it, so that the same file in
-        another folder is the same run.
-        """
-        return run_id(self.model_dump(mode="json"))
-
-    def revised(self, **changes: object) -> Recipe:
-        """Return this recipe with some fields changed, checked again."""
-        return _checked({**self.model_dump(), **changes})
+R = TypeVar("R", bound=Recipe)
 
 
 def resolve(model: str, split: str, *layers: Mapping[str, Any]) -> Recipe:
@@ -129,14 +45,36 @@ def resolve(model: str, split: str, *layers: Mapping[str, Any]) -> Recipe:
         BenchError: an unknown model or field, a value of the wrong type or out of range.
     """
     row = zoo.system(model)
-    fields: dict[str, Any] = {"frames": row.input.frames, "size": row.input.size, **row.recipe}
+    fields: dict[str, Any] = {"engine": next(iter(row.builders)), **_defaults(row, split)}
     for layer in layers:
         fields.update(layer)
     fields.update(model=model, split=split)
-    recipe = _checked(fields)
+    recipe = _checked(KINDS[row.kind], fields)
     if recipe.engine not in row.builders:
         raise BenchError(f"{model} has no {recipe.engine} engine. Its engines: {', '.join(row.builders)}.")
     return recipe
+
+
+def _defaults(row: zoo.System, split: str) -> dict[str, Any]:
+    """Return the fields of a row's own recipe."""
+    if isinstance(row.input, zoo.Input):
+        return {"frames": row.input.frames, "size": row.input.size, **row.recipe}
+    landmarks = "true" if split == "sample" else "mediapipe"
+    return {"landmarks": landmarks, "skeleton": row.input.skeleton, **row.recipe, **named(row.name, DEFAULT)}
+
+
+def revised(recipe: R, **changes: object) -> R:
+    """Return a recipe with some fields changed, checked again."""
+    return _checked(type(recipe), {**recipe.model_dump(), **changes})
+
+
+def restored(fields: Mapping[str, Any]) -> Recipe:
+    """Return the recipe of a record: its fields as they were written.
+
+    Raises:
+        BenchError: a model that the zoo no longer has, or fields that its recipe no longer has.
+    """
+    return _checked(KINDS[zoo.system(str(fields.get("model"))).kind], fields)
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
@@ -153,6 +91,16 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
         _known(name.strip())
         fields[name.strip()] = None if value.strip().lower() == "none" and _nullable(name) else value.strip()
     return fields
+
+
+def recipe_fields(model: str, name: str) -> dict[str, Any]:
+    """Return the fields of `--recipe NAME`: a file's, or those of one of the model's named recipes.
+
+    Raises:
+        BenchError: it is neither.
+    """
+    path = Path(name).expanduser()
+    return read_recipe(path) if path.suffix in {".toml", ".json"} or path.is_file() else named(model, name)
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
@@ -172,7 +120,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
 def to_toml(recipe: Recipe) -> str:
     """Write a recipe as TOML with a comment per field; fields without a value are commented out."""
     lines = []
-    for name, field in Recipe.model_fields.items():
+    for name, field in type(recipe).model_fields.items():
         value = getattr(recipe, name)
         text = f"# {name} = none" if value is None else f"{name} = {json.dumps(value)}"
         lines.append(f"{text:34} # {field.description}" if field.description else text)
@@ -193,30 +141,35 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _known(name: str) -> None:
     """Refuse a field that recipes do not have, with the nearest right ones."""
-    if name not in Recipe.model_fields:
-        raise BenchError(f"A recipe has no field {name!r}. {nearest(name, Recipe.model_fields)}")
+    if name not in FIELDS:
+        raise BenchError(f"A recipe has no field {name!r}. {nearest(name, FIELDS)}")
 
 
 def _nullable(name: str) -> bool:
     """Say whether a field may have no value."""
-    return Recipe.model_fields[name.strip()].default is None or name.strip() == "clip_norm"
+    field = next(
+        kind.model_fields[name.strip()] for kind in KINDS.values() if name.strip() in kind.model_fields
+    )
+    return type(None) in get_args(field.annotation)
 
 
-def _checked(fields: Mapping[str, Any]) -> Recipe:
+def _checked(kind: type[R], fields: Mapping[str, Any]) -> R:
     """Build a recipe, and turn pydantic's findings into sentences."""
     for name in fields:
         _known(name)
+        if name not in kind.model_fields:
+            advice = nearest(name, kind.model_fields)
+            raise BenchError(f"The recipe of {fields.get('model')} has no field {name!r}. {advice}")
     try:
-        recipe = Recipe.model_validate(fields)
+        return kind.model_validate(fields)
     except ValidationError as error:
         sentences = " ".join(_sentence(detail) for detail in error.errors())
         raise BenchError(sentences) from error
-    if recipe.crop_scale_min > recipe.crop_scale_max:
-        raise BenchError("crop_scale_min is above crop_scale_max: set it to at most that.")
-    return recipe
 
 
 def _sentence(detail: ErrorDetails) -> str:
     """Say what is wrong with one field of a recipe."""
+    if detail["type"] == "value_error":
+        return f"{detail['ctx']['error']}."
     field = ".".join(str(part) for part in detail["loc"])
     return f"{field}={detail['input']!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.recipe import Recipe
+from benchmarks.recipe_base import Recipe
 
 
 def learning_rate(recipe: Recipe, epoch: float, plateaus: int = 0) -> float:
@@ -20,6 +20,8 @@ def learning_rate(recipe: Recipe, epoch: float, plateaus: int = 0) -> float:
         return recipe.lr * max(0.01, epoch / recipe.warmup_epochs)
     if recipe.schedule == "cosine":
         return _cosine(recipe, epoch)
+    if recipe.schedule == "linear":
+        return recipe.min_lr + (recipe.lr - recipe.min_lr) * (1 - _share_done(recipe, epoch))
     if recipe.schedule == "plateau":
         return max(recipe.min_lr, recipe.lr * recipe.plateau_factor**plateaus)
     return recipe.lr
@@ -27,9 +29,15 @@ def learning_rate(recipe: Recipe, epoch: float, plateaus: int = 0) -> float:
 
 def _cosine(recipe: Recipe, epoch: float) -> float:
     """Return half a cosine from lr to min_lr between the end of the warm-up and the last epoch."""
+    return recipe.min_lr + (recipe.lr - recipe.min_lr) * 0.5 * (
+        1 + math.cos(math.pi * _share_done(recipe, epoch))
+    )
+
+
+def _share_done(recipe: Recipe, epoch: float) -> float:
+    """Return how much of the way from the end of the warm-up to the last epoch is gone, 0..1."""
     length = max(recipe.epochs - recipe.warmup_epochs, 1e-9)
-    done = min(1.0, (epoch - recipe.warmup_epochs) / length)
-    return recipe.min_lr + (recipe.lr - recipe.min_lr) * 0.5 * (1 + math.cos(math.pi * done))
+    return min(1.0, (epoch - recipe.warmup_epochs) / length)
 
 
 def plateaus_met(recipe: Recipe, losses: list[float]) -> int:

@@ -26,7 +26,7 @@ class Selection(_Part):
     """What chose the checkpoint.
 
     Attributes:
-        rule: such as val_top1; never anything of the test part.
+        rule: such as val_top1; test_top1 only where a paper that chose on test is reproduced.
         epoch: the chosen epoch, 0-based; -1 for the initial weights.
         value: what the rule's measure was there.
     """
@@ -51,11 +51,13 @@ class Clips(_Part):
         parts: per part (train, val, test), how many of the official clips.
         test: the fingerprint of the test clips scored; runs are ranked together only where it is the same.
         missing_reasons: how many clips are missing for which reason.
+        landmarks: what found the landmarks that the network saw; empty for pixels.
     """
 
     parts: dict[str, Coverage] = {}
     test: str = ""
     missing_reasons: dict[str, int] = {}
+    landmarks: str = ""
 
 
 class InitialWeights(_Part):

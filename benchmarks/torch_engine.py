@@ -18,8 +18,9 @@ from torch.nn import functional
 
 from benchmarks.distributed import gather_rows, sync_batch_norm
 from benchmarks.engine import Batches, Fitted, Job, Scores
-from benchmarks.fitting import Fit, Step
-from benchmarks.recipe import Recipe
+from benchmarks.fitting import Fit, Step, classified
+from benchmarks.recipe_base import Recipe
+from benchmarks.torch_inputs import inputs_of
 from benchmarks.torch_network import build, freeze, set_norm_momentum
 from benchmarks.torch_optim import averaged, optimizer
 from models.counting import parameters
@@ -85,8 +86,7 @@ class TorchLearner:
         self.wrapped: Any = self._set_up()
         self.average = averaged(self.network, recipe.ema) if recipe.ema else None
         self.criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing, reduction="sum")
-        self._mean = self._per_channel(job.input.mean)
-        self._std = self._per_channel(job.input.std)
+        self.inputs = inputs_of(recipe, job, fabric.device)
 
     def _set_up(self) -> Any:  # noqa: ANN401 - Fabric's wrapper of a module
         """Move the network to its device, and compile it where the recipe says so."""
@@ -100,22 +100,6 @@ class TorchLearner:
         wrapped, self.optimizer = self.fabric.setup(module, self.optimizer)
         return wrapped
 
-    def _per_channel(self, values: tuple[float, float, float]) -> Tensor:
-        """Return three numbers, on the 0..255 scale, shaped to meet [B, 3, T, H, W]."""
-        return torch.tensor(values, device=self.fabric.device).mul(255).view(1, 3, 1, 1, 1)
-
-    def inputs(self, batch: Batch) -> Tensor:
-        """Return a batch as the network expects it: float32 [B, 3, T, H, W], normalised on the device."""
-        clips = torch.from_numpy(batch.inputs)
-        if self.fabric.device.type == "cuda":
-            clips = clips.pin_memory()
-        clips = clips.to(self.fabric.device, non_blocking=True).permute(0, 4, 1, 2, 3)
-        if self.job.input.channels == "bgr":
-            clips = clips.flip(1)
-        clips = (clips.float() - self._mean) / self._std
-        layout = torch.channels_last_3d if self.recipe.channels_last else torch.contiguous_format
-        return clips.contiguous(memory_format=layout)
-
     def step(self, batch: Batch, step: Step) -> float:
         """Learn from one batch and return its mean loss over this process's clips."""
         self._train_mode()
@@ -123,7 +107,7 @@ class TorchLearner:
         for group in self.optimizer.param_groups:
             group["lr"] = step.lr
         with self.fabric.no_backward_sync(self.wrapped, enabled=not step.update):
-            logits = self.wrapped(self.inputs(batch))
+            logits = self.wrapped(*self.inputs(batch))
             # A process may have none of a last, small batch; the mean over no clips is 0 here, not NaN.
             labels = torch.from_numpy(batch.labels).to(logits.device)
             loss = self.criterion(logits.float(), labels) / max(1, len(labels))
@@ -159,6 +143,10 @@ class TorchLearner:
         for block in self._frozen:
             block.eval()
 
+    def measures(self, val: Batches) -> dict[str, float]:
+        """Return what an epoch is judged by: val_loss and val_top1."""
+        return classified(self.scores(val), val.labels)
+
     @torch.inference_mode()
     def scores(self, batches: Batches) -> Scores:
         """Return float32 [clips, classes] over all processes, by the averaged weights where there are any."""
@@ -168,7 +156,7 @@ class TorchLearner:
         views = np.zeros(len(batches.clips), np.int64)
         for batch in batches.epoch(0, rank=self.rank, world=self.world):
             with self.fabric.autocast():
-                logits = network(self.inputs(batch))
+                logits = network(*self.inputs(batch))
             chances = functional.softmax(logits.float(), dim=1).cpu().numpy()
             np.add.at(total, batch.indices, chances)
             np.add.at(views, batch.indices, 1)

@@ -8,17 +8,14 @@ import torch
 from torch import nn
 
 from benchmarks.engine import Job
-from benchmarks.recipe import Recipe
+from benchmarks.recipe_base import Recipe
 from models import weights, zoo
 
 
 def build(recipe: Recipe, job: Job) -> nn.Module:
     """Build the network from the recipe's seed, and load its initial weights."""
     torch.manual_seed(recipe.seed)
-    shape = {"frames": recipe.frames, "size": recipe.size}
-    network = zoo.build(
-        recipe.model, "torch", job.classes, dropout=recipe.dropout, drop_path=recipe.drop_path, **shape
-    )
+    network = zoo.build(recipe.model, "torch", job.classes, **recipe.architecture())
     if job.weights is not None:
         weights.load_weights(network, job.weights, system=recipe.model, say=job.progress.say)
     return cast("nn.Module", network)

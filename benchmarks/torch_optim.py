@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from benchmarks.recipe import Recipe
+from benchmarks.recipe_base import Recipe
 
 
 def optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
@@ -26,6 +26,8 @@ def optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
         return torch.optim.RMSprop(groups, lr=recipe.lr, momentum=recipe.momentum, alpha=0.9, eps=recipe.eps)
     if recipe.optimizer == "adam":
         return torch.optim.Adam(groups, lr=recipe.lr, betas=betas, eps=eps)
+    if recipe.optimizer == "radam":
+        return torch.optim.RAdam(groups, lr=recipe.lr, betas=betas, eps=eps)
     return torch.optim.AdamW(groups, lr=recipe.lr, betas=betas, eps=eps)
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import platform
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from benchmarks.doctor import installed
-from benchmarks.recipe import Recipe
+from benchmarks.recipe_base import Recipe
+from benchmarks.recipe_clips import ClipRecipe
+from benchmarks.recipe_landmarks import LandmarkRecipe
 from benchmarks.schema import Where
 from models import zoo
 from slurm import job
+from wlasl.landmarks.joints import SKELETONS
 from wlasl.root import project_folder
 
 _PACKAGES = {
@@ -74,8 +77,21 @@ def multiply_adds(recipe: Recipe, classes: int) -> float | None:
         return None
     from models.counting import gmacs  # noqa: PLC0415 - torch, for one number
 
-    network = zoo.build(recipe.model, "torch", classes, frames=recipe.frames, size=recipe.size)
-    return round(gmacs(network, recipe.frames, recipe.size), 4)
+    network = zoo.build(recipe.model, "torch", classes, **recipe.architecture())
+    return round(gmacs(network, *view_shapes(recipe)), 4)
+
+
+def view_shapes(recipe: Recipe) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of what a network sees of one view, in a batch of one.
+
+    A landmark network that takes all frames of a clip is measured at the length of its row.
+    """
+    expected = zoo.system(recipe.model).input
+    if isinstance(recipe, LandmarkRecipe):
+        frames = recipe.frames or expected.frames
+        return (1, frames, len(SKELETONS[recipe.skeleton]), recipe.dims), (1,)
+    pixels = cast("ClipRecipe", recipe)
+    return ((1, 3, pixels.frames, pixels.size, pixels.size),)
 
 
 def cpu_model() -> str:

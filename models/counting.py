@@ -15,20 +15,20 @@ def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def gmacs(network: nn.Module, frames: int, size: int) -> float:
-    """Return the multiply-adds, in 10^9, of one forward pass of one RGB clip of `frames` x `size` x `size`.
+def gmacs(network: nn.Module, *shapes: tuple[int, ...]) -> float:
+    """Return the multiply-adds, in 10^9, of one forward pass of inputs of these shapes: one view.
 
     Convolutions and matrix products are counted, as papers do; normalisation, activations and pools are not.
     Nothing is computed: the network runs on shapes alone (torch's meta device), so that any size is instant.
     """
     tensors = itertools.chain(network.named_parameters(), network.named_buffers())
     meta = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors}
-    clip = torch.empty(1, 3, frames, size, size, device="meta")
+    inputs = tuple(torch.empty(shape, device="meta") for shape in shapes)
     training = network.training
     network.eval()
     try:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            functional_call(network, meta, (clip,))
+            functional_call(network, meta, inputs)
     finally:
         network.train(training)
     return float(counter.get_total_flops()) / 2e9

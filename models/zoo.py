@@ -39,6 +39,23 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class LandmarkInput:
+    """What a network expects of one clip's landmarks.
+
+    Attributes:
+        skeleton: which joints, in which order (`wlasl.landmarks.joints.SKELETONS`).
+        joints: J, how many they are.
+        dims: D, coordinates per joint.
+        frames: T of the row's multiply-adds: 100 frames are a clip of 4 s at 25 frames per second.
+    """
+
+    skeleton: str
+    joints: int
+    dims: int = 2
+    frames: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class Weights:
     """An official file of initial weights: where it is published and what it must be.
 
@@ -62,24 +79,27 @@ class System:
         paper: authors, year and arXiv number or DOI.
         licence: of the network's origin and of its official weights.
         input: what the network expects.
-        builders: per engine, "module:function"; it takes (classes, **options) and returns the network.
+        builders: per engine, "module:function"; it takes (classes, **options) and returns the network. The
+            first is the engine that a recipe has by default.
         options: the row's own arguments to the builder, such as the variant's name.
         parameters: trainable parameters with 100 classes.
         gmacs: multiply-adds in 10^9 of one forward pass of one view at `input`'s shape.
         weights: official initial weights by name; empty where there are none.
         recipe: recipe fields whose defaults differ for this system.
+        kind: which fields its recipe has (`benchmarks.recipe.KINDS`).
     """
 
     name: str
     paper: str
     licence: str
-    input: Input
+    input: Input | LandmarkInput
     builders: Mapping[EngineName, str]
     parameters: int
     gmacs: float
     options: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, Weights] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = "clips"
 
 
 KINETICS = "kinetics"
@@ -213,7 +233,7 @@ def build(name: str, engine: EngineName, classes: int, **options: Any) -> Any:  
         name: the row.
         engine: torch or tensorflow.
         classes: how many glosses the head tells apart.
-        options: what a recipe sets: `dropout`, `drop_path`, `frames`, `size`.
+        options: what a recipe sets (`architecture` of `benchmarks.recipe_base.Recipe`).
 
     Raises:
         BenchError: no such row, no such engine for it, its package is missing, or an input it cannot take.

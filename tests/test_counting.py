@@ -29,7 +29,7 @@ BY_HAND = {(1, 8): 4 * 8 * 8 * 27 + 20, (6, 8): 6 * 4 * 8 * 8 * 27 + 20, (2, 5):
 
 @pytest.mark.parametrize(("shape", "expected"), BY_HAND.items())
 def test_multiply_adds_are_those_counted_by_hand(shape, expected):
-    assert counting.gmacs(Tiny(), *shape) * 1e9 == pytest.approx(expected)
+    assert counting.gmacs(Tiny(), (1, 3, shape[0], shape[1], shape[1])) * 1e9 == pytest.approx(expected)
 
 
 def test_parameters_count_frozen_ones_and_no_buffers():
@@ -42,7 +42,7 @@ def test_parameters_count_frozen_ones_and_no_buffers():
 def test_counting_leaves_the_network_as_it_was(training):
     network = Tiny().train(training)
     before = network.conv.weight.clone()
-    counting.gmacs(network, 2, 8)
+    counting.gmacs(network, (1, 3, 2, 8, 8))
     assert network.training is training
     assert torch.equal(network.conv.weight, before)
     assert network.conv.weight.device.type == "cpu"
@@ -51,4 +51,4 @@ def test_counting_leaves_the_network_as_it_was(training):
 def test_a_network_without_storage_is_counted_too():
     with torch.device("meta"):
         network = Tiny()
-    assert counting.gmacs(network, 2, 8) == counting.gmacs(Tiny(), 2, 8)
+    assert counting.gmacs(network, (1, 3, 2, 8, 8)) == counting.gmacs(Tiny(), (1, 3, 2, 8, 8))

@@ -18,8 +18,9 @@ import pytest
 
 from benchmarks import checkpoints
 from benchmarks.engine import Engine, Fitted, Job
-from benchmarks.fitting import CHECKPOINT, Fit, Step
-from benchmarks.recipe import Recipe
+from benchmarks.fitting import CHECKPOINT, Fit, Step, classified
+from benchmarks.recipe_base import Recipe
+from benchmarks.recipe_clips import ClipRecipe
 from models.zoo import Input
 from utils.errors import FAILURE, BenchError
 from utils.progress import Silent
@@ -38,7 +39,7 @@ def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 def recipe(**fields: object) -> Recipe:
     base = {"model": "any", "split": "sample", "frames": 1, "size": 16, "seed": 5}
     training = {"epochs": 3, "batch_size": 4, "lr": 0.5, "warmup_epochs": 1.0, "select": "val_top1"}
-    return Recipe.model_validate({**base, **training, **fields})
+    return ClipRecipe.model_validate({**base, **training, **fields})
 
 
 class Points:
@@ -86,6 +87,9 @@ class Linear:
             self.gradient = np.zeros_like(self.gradient)
             self.rates.append(step.lr)
         return float(-logs[np.arange(len(points)), batch.labels].mean())
+
+    def measures(self, val: Points) -> dict[str, float]:
+        return classified(self.scores(val), val.labels)
 
     def scores(self, batches: Points) -> np.ndarray:
         total = np.zeros((len(batches.clips), CLASSES), np.float32)
@@ -278,6 +282,9 @@ class Scripted(Linear):
         self.epoch = step.key[1]
         self.rates.append(step.lr)
         return 1.0
+
+    def measures(self, val: Points) -> dict[str, float]:
+        return classified(self.scores(val), val.labels)
 
     def scores(self, batches: Points) -> np.ndarray:
         right, sure = self.script[self.epoch]

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from benchmarks.recipe import resolve
+from benchmarks.recipe import resolve, revised
 from benchmarks.records import read_record, read_records, record_path, write_record
 from benchmarks.schema import Record, Where, run_id
 from benchmarks.scores import Scored, Scores, read_scores, write_scores
@@ -162,7 +162,7 @@ def test_a_folder_that_cannot_be_written_to_is_a_sentence(tmp_path, make_record)
 
 def test_the_id_of_plain_fields_is_that_of_the_recipe():
     for weights in ({}, {"weights": "x.ckpt", "weights_sha256": "ab" * 32}):
-        recipe = resolve("movinet-a3", "100").revised(**weights)
+        recipe = revised(resolve("movinet-a3", "100"), **weights)
         assert run_id(recipe.model_dump(mode="json")) == recipe.id
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.recipe import Recipe
+from benchmarks.recipe_base import Recipe
 from benchmarks.schedule import learning_rate, plateaus_met
 
 

@@ -12,14 +12,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from models.zoo import ROWS, System
+from models.zoo import ROWS, Input, LandmarkInput, System
 
 WIDTH = 100
 """Columns of the whole table; it is also printed so wide where the output is no terminal, such as a pipe."""
 
 _COLUMNS: dict[str, Callable[[System], str]] = {
     "model": lambda row: row.name,
-    "input": lambda row: f"{row.input.frames}x{row.input.size}x{row.input.size}",
+    "input": lambda row: _shape(row.input),
     "params": lambda row: f"{row.parameters / 1e6:.2f}M",
     "GMACs": lambda row: f"{row.gmacs:#.3g}".rstrip("."),
     "engines": lambda row: ", ".join(row.builders),
@@ -52,6 +52,13 @@ def _fields(row: System) -> dict[str, Any]:
     fields = asdict(row)
     fields["engines"] = list(fields.pop("builders"))
     return fields
+
+
+def _shape(expected: Input | LandmarkInput) -> str:
+    """Write what a network sees of a clip: frames x height x width, or frames x joints."""
+    if isinstance(expected, LandmarkInput):
+        return f"{expected.frames}x{expected.joints} joints"
+    return f"{expected.frames}x{expected.size}x{expected.size}"
 
 
 def _table(*, wide: bool) -> Table:

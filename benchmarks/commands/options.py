@@ -17,5 +17,11 @@ Data = Annotated[
     Path | None, typer.Option("--data", help="The data set's folder; else WLASL_ROOT, else data/wlasl.")
 ]
 Store = Annotated[Path | None, typer.Option("--store", help="Prepared clips; else data/stores.")]
+Landmarks = Annotated[
+    str | None,
+    typer.Option(
+        help="Where landmarks come from: mediapipe, holistic, hands, pose-hands, true, or a file or folder."
+    ),
+]
 Results = Annotated[Path | None, typer.Option("--results", help="Records; else results.")]
 Runs = Annotated[Path | None, typer.Option("--runs", help="Checkpoints and scores; else runs.")]

@@ -12,11 +12,15 @@ from benchmarks.commands.options import Model, Set, Split
 def recipe(
     model: Model,
     split: Split = "100",
+    name: Annotated[
+        str | None, typer.Option("--recipe", help="A recipe of the model by name, or a file, TOML or JSON.")
+    ] = None,
     settings: Set = None,
     as_id: Annotated[bool, typer.Option("--id", help="Print the id alone.")] = False,  # noqa: FBT002
 ) -> None:
     """Print the whole recipe that `bench run` would carry out, as TOML for `--recipe FILE`."""
-    from benchmarks.recipe import parse_settings, resolve, to_toml  # noqa: PLC0415
+    from benchmarks.recipe import parse_settings, recipe_fields, resolve, to_toml  # noqa: PLC0415
 
-    resolved = resolve(model, split, parse_settings(settings or []))
+    fields = recipe_fields(model, name) if name else {}
+    resolved = resolve(model, split, fields, parse_settings(settings or []))
     typer.echo(resolved.id if as_id else to_toml(resolved), nl=as_id)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.commands.options import Data, Model, Results, Runs, Set, Split, Store
+from benchmarks.commands.options import Data, Landmarks, Model, Results, Runs, Set, Split, Store
 from utils.errors import BenchError
 
 if TYPE_CHECKING:
-    from benchmarks.recipe import Recipe
+    from benchmarks.recipe_base import Recipe
 
 
 def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
@@ -20,7 +19,10 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     engine: Annotated[str | None, typer.Option(help="torch or tensorflow; else torch.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the run; else 0.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Several seeds: 0..4 or 0,3,7.")] = None,
-    recipe_file: Annotated[Path | None, typer.Option("--recipe", help="Recipe fields, TOML or JSON.")] = None,
+    recipe_name: Annotated[
+        str | None, typer.Option("--recipe", help="A recipe of the model by name, or a file, TOML or JSON.")
+    ] = None,
+    landmarks: Landmarks = None,
     settings: Set = None,
     weights: Annotated[str | None, typer.Option(help="none, kinetics, or a checkpoint file.")] = None,
     data: Data = None,
@@ -37,8 +39,8 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     from wlasl.root import project_folder  # noqa: PLC0415
 
     home = project_folder()
-    layer = {"engine": engine, "weights": weights}
-    recipes = _recipes((model, split), recipe_file, layer, settings or [], _seeds(seed, seeds))
+    layer = {"engine": engine, "weights": weights, "landmarks": landmarks}
+    recipes = _recipes((model, split), recipe_name, layer, settings or [], _seeds(seed, seeds))
     request = campaign.Request(
         recipes=recipes,
         data=data,
@@ -54,15 +56,15 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
 
 def _recipes(
     run_of: tuple[str, str],
-    file: Path | None,
+    name: str | None,
     told: dict[str, str | None],
     settings: list[str],
     seeds: list[dict[str, int]],
 ) -> list[Recipe]:
-    """Return one recipe per seed: the file's fields, then the options', then `--set`'s."""
-    from benchmarks.recipe import parse_settings, read_recipe, resolve  # noqa: PLC0415
+    """Return one recipe per seed: the named fields, then the options', then `--set`'s."""
+    from benchmarks.recipe import parse_settings, recipe_fields, resolve  # noqa: PLC0415
 
-    fields = read_recipe(file) if file else {}
+    fields = recipe_fields(run_of[0], name) if name else {}
     options = {name: value for name, value in told.items() if value is not None}
     return [resolve(*run_of, fields, options, parse_settings(settings), seed) for seed in seeds]
 

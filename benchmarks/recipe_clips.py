@@ -1,0 +1,57 @@
+"""The recipe of a network that sees pixels: how clips are stored, sampled and augmented."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from benchmarks.recipe_base import Recipe
+
+
+class ClipRecipe(Recipe):
+    """Everything that decides the scores of a run on pixels."""
+
+    # How a clip is stored (`wlasl.video.View`).
+    crop: Literal["signer", "frame"] = Field(default="signer", description="the signer's box or the frame")
+    margin: float = Field(default=0.1, ge=0, le=1, description="added to each side of the box, share of it")
+    store_size: int = Field(default=256, ge=16, le=4096, multiple_of=16, description="stored side, pixels")
+    quality: int = Field(default=95, ge=50, le=100, description="JPEG quality of the store")
+    codec: Literal["jpeg", "raw"] = Field(default="jpeg", description="how the store keeps frames")
+
+    # Which frames a network sees, and how large.
+    frames: int = Field(ge=1, le=512, description="frames per view")
+    size: int = Field(ge=16, le=1024, description="side that the network sees, pixels")
+    stride: int = Field(default=1, ge=1, description="step between consecutive frames")
+    sampling: Literal["uniform", "consecutive", "centre"] = Field(
+        default="uniform", description="in training"
+    )
+    test_sampling: Literal["uniform", "consecutive", "centre"] = Field(
+        default="uniform", description="at test"
+    )
+    pad: Literal["last", "zero", "loop"] = Field(default="last", description="what fills a short clip")
+    views: int = Field(default=1, ge=1, le=64, description="temporal views averaged at test")
+
+    # Augmentation in training.
+    crop_scale_min: float = Field(default=0.6, gt=0, le=1, description="smallest random crop, share of area")
+    crop_scale_max: float = Field(default=1.0, gt=0, le=1, description="largest random crop, share of area")
+    crop_ratio_max: float = Field(
+        default=1.15, ge=1, le=4, description="largest aspect ratio of a random crop"
+    )
+    hflip: float = Field(default=0.0, ge=0, le=1, description="probability of mirroring (signs have a hand!)")
+
+    drop_path: float | None = Field(
+        default=None, ge=0, lt=1, description="stochastic depth; none: as dropout"
+    )
+
+    @model_validator(mode="after")
+    def _crop_is_a_range(self) -> ClipRecipe:
+        """Refuse a range of crops that is none."""
+        if self.crop_scale_min > self.crop_scale_max:
+            raise ValueError("crop_scale_min is above crop_scale_max: set it to at most that")
+        return self
+
+    def architecture(self) -> dict[str, Any]:
+        """Return what the network's builder is told besides its row's own options."""
+        fields = ("dropout", "drop_path", "frames", "size")
+        return {name: getattr(self, name) for name in fields}

@@ -1,0 +1,55 @@
+"""Named recipes: per system, `as-published` with its authors' defects, and `fixed` without them.
+
+`--recipe NAME` takes a row of this table; `fixed` is what a landmark system does when no recipe is named.
+What each switch reproduces stands in its field's description (`bench recipe --model NAME`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from utils.names import lookup
+
+DEFAULT = "fixed"
+PUBLISHED = "as-published"
+
+# Training as in the authors' code: SGD without momentum, one clip at a time, a rate that never changes.
+_SPOTER = {
+    "optimizer": "sgd",
+    "lr": 1e-3,
+    "momentum": 0.0,
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "warmup_epochs": 0.0,
+    "clip_norm": None,
+    "label_smoothing": 0.0,
+    "batch_size": 1,
+    "epochs": 100,
+    "dropout": 0.1,
+    "normalisation": "spoter",
+}
+
+TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "spoter": {
+        PUBLISHED: {**_SPOTER, "single_pos": True, "test_select": True},
+        DEFAULT: {**_SPOTER, "schedule": "plateau", "plateau_factor": 0.1, "plateau_patience": 5},
+    },
+}
+
+
+def names(model: str) -> tuple[str, ...]:
+    """Return the names of a system's recipes."""
+    return tuple(TABLE.get(model, {}))
+
+
+def named(model: str, name: str) -> dict[str, Any]:
+    """Return the fields of a named recipe; a system that has none does by default what its row says.
+
+    Raises:
+        BenchError: the system has no recipe of this name.
+    """
+    known = TABLE.get(model, {})
+    if name == DEFAULT and name not in known:
+        return {}
+    return dict(lookup(f"recipe of {model}", name, dict(known)))
