@@ -6,12 +6,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from benchmarks.recipe_augment import AugmentFields
 from benchmarks.recipe_base import Recipe
 
-Chance = Field(default=0.0, ge=0, le=1)
 
-
-class LandmarkRecipe(Recipe):
+class LandmarkRecipe(Recipe, AugmentFields):
     """Everything that decides the scores of a run on landmarks."""
 
     # What a network sees of a clip.

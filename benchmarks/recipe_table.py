@@ -28,6 +28,8 @@ _SPOTER = {
     "epochs": 100,
     "dropout": 0.1,
     "normalisation": "spoter",
+    "one_of": 0.5,
+    "noise": 0.001,
 }
 
 TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
