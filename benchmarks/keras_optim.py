@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.keras_radam import RectifiedAdam
 from benchmarks.keras_runtime import keras, tf
 from benchmarks.recipe_base import Recipe
 
@@ -34,6 +35,8 @@ def optimizer(recipe: Recipe, variables: Variables) -> Any:  # noqa: ANN401 - a 
         made = keras.optimizers.RMSprop(rho=0.9, momentum=recipe.momentum, epsilon=recipe.eps, **common)
     elif recipe.optimizer == "adam":
         made = keras.optimizers.Adam(**adam, **common)
+    elif recipe.optimizer == "radam":
+        made = RectifiedAdam(**adam, **common)
     else:
         made = keras.optimizers.AdamW(weight_decay=recipe.weight_decay, **adam, **common)
         made.exclude_from_weight_decay([variable for variable in variables if not decayed(variable)])
@@ -42,7 +45,7 @@ def optimizer(recipe: Recipe, variables: Variables) -> Any:  # noqa: ANN401 - a 
 
 
 def penalised(recipe: Recipe, gradients: Variables, variables: Variables) -> list[Any]:
-    """Add the L2 penalty of sgd, adam and rmsprop to gradients, after clipping, as torch does."""
+    """Add the L2 penalty of sgd, adam, radam and rmsprop to gradients, after clipping, as torch does."""
     if recipe.optimizer == "adamw" or recipe.weight_decay == 0:
         return list(gradients)
     return [

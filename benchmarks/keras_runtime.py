@@ -4,35 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import logging
-import os
 import platform
 import resource
 from typing import Any
 
+from models.tf_import import load
 from utils.errors import BenchError
-from utils.imports import optional
 from utils.quiet import held_back
 from utils.threads import allotted_cores
 
 CPU, GPU = "/CPU:0", "/GPU:0"
-
-
-def load() -> tuple[Any, Any]:
-    """Import TensorFlow and tf_keras without their greetings.
-
-    Returns:
-        The modules `tensorflow` and `tf_keras`.
-
-    Raises:
-        BenchError: one of them is not installed; the sentence holds the command that installs it.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors still show
-    with held_back():
-        tensorflow, keras = optional("tensorflow", "tensorflow"), optional("tf_keras", "tensorflow")
-    tensorflow.get_logger().setLevel(logging.ERROR)
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    return tensorflow, keras
 
 
 tf, keras = load()

@@ -7,8 +7,6 @@ torch.
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from models import movinet_weights
 from models.shapes import Clip, at_least
+from models.tf_import import load
 from utils.errors import BenchError
 from utils.imports import optional
 from utils.names import lookup
@@ -50,12 +49,9 @@ def official() -> Official:
     Raises:
         BenchError: one of the packages is not installed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors still show
+    tf, keras = load()
     package = "official.projects.movinet.modeling"
     with held_back():
-        tf, keras = optional("tensorflow", "tensorflow"), optional("tf_keras", "tensorflow")
-        tf.get_logger().setLevel(logging.ERROR)
-        logging.getLogger("absl").setLevel(logging.ERROR)
         network = optional(f"{package}.movinet", "tensorflow")
         model = optional(f"{package}.movinet_model", "tensorflow")
     return Official(tf, keras, network, model)
