@@ -7,76 +7,31 @@ on restarts or on the number of processes that share an epoch.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from utils.errors import BenchError
-from utils.names import lookup
 from utils.seeds import generator
 from wlasl.clips import Clip
-from wlasl.landmarks.form import Landmarks, Points
-from wlasl.landmarks.joints import SKELETONS
-from wlasl.landmarks.normalise import check, normalise, unseen
+from wlasl.landmarks.augment import after, before
+from wlasl.landmarks.augment_draws import Draws
+from wlasl.landmarks.augment_space import mirror
+from wlasl.landmarks.augment_time import Timing
+from wlasl.landmarks.columns import Planes, columns
+from wlasl.landmarks.features import features
+from wlasl.landmarks.form import Points
+from wlasl.landmarks.frames import Frames, Indices, Store
+from wlasl.landmarks.normalise import NORMALISATIONS
+from wlasl.landmarks.options import HIDDEN, LandmarkOptions
 from wlasl.loader import Batch
 
-Indices = npt.NDArray[np.int64]
+__all__ = ["LandmarkLoader", "LandmarkOptions"]
 
 _AHEAD = 2
 """How many batches are made while the caller is busy with one."""
 _WINDOW = 8
 """Clips of like length are looked for among so many batches."""
-
-
-class Store(Protocol):
-    """What the loader needs of a store of landmarks."""
-
-    @property
-    def ids(self) -> Sequence[str]:
-        """The clips that are there."""
-
-    @property
-    def joints(self) -> tuple[str, ...]:
-        """The joints' names."""
-
-    def points(self, clip_id: str, /) -> Points:
-        """Return one clip's canonical landmarks, float32 [T, J, D]."""
-
-
-@dataclass(frozen=True, slots=True)
-class LandmarkOptions:
-    """How landmarks become batches.
-
-    Attributes:
-        batch_size: clips in a batch, over all processes together.
-        seed: of order and augmentation.
-        train: shuffle and augment; else every clip once, as it is.
-        skeleton: one of joints.SKELETONS: which joints, in whose order.
-        dims: coordinates per joint.
-        normalisation: one of normalise.NORMALISATIONS.
-        switches: of that normalisation, by name.
-        buckets: clips of like length share a batch.
-    """
-
-    batch_size: int
-    seed: int = 0
-    train: bool = False
-    skeleton: str = "spoter"
-    dims: Literal[2, 3] = 2
-    normalisation: str = "spoter"
-    switches: Mapping[str, bool] = field(default_factory=dict)
-    buckets: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse values that mean nothing."""
-        if self.batch_size < 1:
-            raise BenchError(f"batch_size is {self.batch_size}; it must be at least 1.")
-        lookup("skeleton", self.skeleton, SKELETONS)
-        check(self.normalisation, self.switches)
 
 
 class LandmarkLoader:
@@ -90,32 +45,26 @@ class LandmarkLoader:
     Attributes:
         clips: the clips, in order.
         labels: int64 [clips].
-        lengths: int64 [clips], frames.
+        lengths: int64 [clips], the frames that they have in the store.
         joints: the names of the joints that batches hold.
+        shape: a batch's last two axes: joints and channels.
 
     Raises:
-        BenchError: a clip is not in the store, or an option means nothing.
+        BenchError: a clip is not in the store.
     """
 
     def __init__(self, store: Store, clips: Sequence[Clip], options: LandmarkOptions) -> None:
         """Read the clips."""
         self.clips = tuple(clips)
         self.labels = np.array([clip.label for clip in self.clips], np.int64)
-        self.joints = SKELETONS[options.skeleton]
+        self.joints, self.shape = options.joints, options.shape
         self._options = options
-        found = [self._read(store, clip) for clip in self.clips]
-        self.lengths = np.array([len(points) for points in found], np.int64)
-        self._starts = np.concatenate([[0], np.cumsum(self.lengths)])[:-1]
-        # The last frame of all is the one that fills up short clips.
-        none = np.full((1, len(self.joints), options.dims), np.nan, np.float32)
-        self._frames = np.concatenate([*found, none])
-
-    def _read(self, store: Store, clip: Clip) -> Points:
-        """Return the wanted joints of one clip."""
-        if clip.id not in store.ids:
-            raise BenchError(f"Clip {clip.id} has no landmarks. `bench prepare --landmarks` finds them.")
-        whole = Landmarks(store.points(clip.id), store.joints, source="")
-        return whole.select(self.joints, self._options.dims)
+        ids = [clip.id for clip in self.clips]
+        self._frames = Frames(store, ids, self.joints, options.dims, options.bridge)
+        self.lengths = self._frames.lengths
+        self._aspects = _aspects(store, ids) if options.square else None
+        self._timing = Timing(options.sampling, options.frames, options.pad_to)
+        self._hidden = _hidden(store.joints, options)
 
     def steps(self) -> int:
         """Return the number of batches in an epoch."""
@@ -149,43 +98,85 @@ class LandmarkLoader:
 
     def _order(self, epoch: int) -> Indices:
         """Return the clips' positions in the order of an epoch; the batch that is not full comes last."""
-        count, size = len(self.clips), self._options.batch_size
-        if not self._options.train:
-            return np.argsort(self.lengths, kind="stable") if self._options.buckets else np.arange(count)
-        rng = generator(self._options.seed, epoch)
-        order = rng.permutation(count)
-        if not self._options.buckets:
+        options, count = self._options, len(self.clips)
+        if not options.train:
+            return np.argsort(self.lengths, kind="stable") if options.buckets else np.arange(count)
+        # A clip uses (seed, epoch, position + 1): a key that ends in 0 equals the key without it.
+        rng = generator(options.seed, epoch)
+        order: Indices = rng.permutation(count)
+        if not options.buckets:
             return order
-        full = count // size * size
+        full = count // options.batch_size * options.batch_size
         # Sorted by window first and by length within: one sort does all windows.
-        window = np.arange(full) // (_WINDOW * size)
+        window = np.arange(full) // (_WINDOW * options.batch_size)
         by_length = order[np.lexsort((self.lengths[order[:full]], window))]
-        batches = rng.permutation(by_length.reshape(-1, size))
+        batches = rng.permutation(by_length.reshape(-1, options.batch_size))
         return np.concatenate([batches.ravel(), order[full:]])
 
-    def batch(self, positions: Sequence[int] | Indices, key: int, *, train: bool) -> Batch:
-        """Return these clips as one batch.
+    def batch(self, positions: Sequence[int] | Indices, key: int | tuple[int, ...], *, train: bool) -> Batch:
+        """Return these clips as one batch; a clip that is named twice is the same twice.
 
         Args:
             positions: the clips' positions in `clips`, in the order that is wanted.
-            key: what the random numbers depend on besides the seed and the position: the epoch.
-            train: augment.
+            key: what the random numbers depend on besides the seed and the position, such as the epoch.
+            train: vary what is seen.
         """
-        chosen = np.asarray(positions, np.int64)
-        lengths = self.lengths[chosen]
-        points = self._gathered(chosen, lengths)
-        name, switches = self._options.normalisation, self._options.switches
-        points = normalise(name, points, self.joints, **switches)
-        return Batch(self._filled(points, lengths), self.labels[chosen], chosen, lengths)
+        options = self._options
+        chosen = np.asarray(positions, np.int64).reshape(-1)
+        augment = options.augment if train or options.augment_eval else None
+        draws = None if augment is None else self._draws(chosen, key, train=train)
+        moments = self._timing.moments(self.lengths[chosen], augment, draws)
+        frames = options.pad_to or int(moments.lengths.max(initial=0))
+        planes = self._seen(self._frames.planes(chosen, moments, frames))
+        if augment is not None and draws is not None:
+            planes = before(augment, planes, self.joints, draws)
+        if self._aspects is not None:
+            planes[:, 0] *= self._aspects[chosen, None]
+        planes = NORMALISATIONS[options.normalisation](planes, self.joints, **options.switches)
+        if augment is not None and draws is not None:
+            planes = after(augment, planes, moments.lengths, draws)
+        inputs = self._inputs(planes, moments.lengths)
+        return Batch(inputs, self.labels[chosen], chosen, moments.lengths)
 
-    def _gathered(self, positions: Indices, lengths: Indices) -> Points:
-        """Return clips as float32 [B, T, J, D], NaN behind a clip's end."""
-        now = np.arange(lengths.max(initial=0))
-        rows = np.where(now < lengths[:, None], self._starts[positions][:, None] + now, len(self._frames) - 1)
-        return np.take(self._frames, rows, axis=0)
+    def _draws(self, positions: Indices, key: int | tuple[int, ...], *, train: bool) -> Draws:
+        """Return the random numbers of some clips."""
+        seed, keys = self._options.seed, key if isinstance(key, tuple) else (key,)
+        if self._options.frozen_aug:
+            return Draws([generator(seed, 0, 0, 0, int(train)) for _ in positions])
+        return Draws([generator(seed, *keys, position + 1) for position in positions.tolist()])
 
-    def _filled(self, points: Points, lengths: Indices) -> Points:
-        """Put numbers where there are none: the normalisation's own where unseen, 0 behind a clip's end."""
-        out = np.where(np.isnan(points), np.float32(unseen(self._options.normalisation)), points)
-        out[np.arange(points.shape[1]) >= lengths[:, None]] = 0
-        return out
+    def _seen(self, planes: Planes) -> Planes:
+        """Return planes as the probes leave them: some joints hidden, or everything mirrored."""
+        planes[self._hidden] = np.nan
+        return mirror(planes, self.joints) if self._options.mirror_eval else planes
+
+    def _inputs(self, planes: Planes, lengths: Indices) -> Points:
+        """Return features as float32 [B, T, J, channels], 0 behind a clip's end."""
+        found = features(self._options.features, planes, self.joints, self._options.unseen)
+        joints, channels, batch, frames = found.shape
+        rows = found.reshape(joints * channels, batch * frames).T
+        inputs = np.array(rows, np.float32, order="C").reshape(batch, frames, joints, channels)
+        inputs[np.arange(frames) >= lengths[:, None]] = 0
+        return inputs
+
+
+def _hidden(known: tuple[str, ...], options: LandmarkOptions) -> list[int]:
+    """Return the positions of the joints that are hidden.
+
+    A body's wrist is hidden with its hand only where the store knows it from nowhere else.
+    """
+    found: list[int] = []
+    for side in HIDDEN[options.hide] if options.hide is not None else ():
+        names = [f"{side}_{finger}" for finger in ("pinky", "index", "thumb")]
+        names += [] if f"{side}_wrist" in known else [f"{side}_wrist"]
+        parts = columns(options.joints)
+        found += np.arange(len(options.joints))[parts.hands[side]].tolist()
+        found += [parts.at[name] for name in names if name in parts.at]
+    return found
+
+
+def _aspects(store: Store, ids: Sequence[str]) -> Points:
+    """Return float32 [N], each clip's width over its height; 1 where the store does not know it."""
+    size_of = getattr(store, "size", lambda _: None)
+    sizes = [size_of(clip) or (1, 1) for clip in ids]
+    return np.array([width / height for width, height in sizes], np.float32)

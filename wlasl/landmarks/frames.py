@@ -1,0 +1,105 @@
+"""All landmarks of some clips in memory, and any moments of any of them as planes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from utils.errors import BenchError
+from wlasl.landmarks.augment_time import Moments
+from wlasl.landmarks.columns import Numbers, Planes
+from wlasl.landmarks.form import Landmarks, Points
+from wlasl.landmarks.gaps import bridged
+
+Indices = npt.NDArray[np.int64]
+
+
+class Store(Protocol):
+    """What the loader needs of a store of landmarks."""
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """The joints' names."""
+
+    def points(self, clip_id: str, /) -> Points:
+        """Return one clip's canonical landmarks, float32 [T, J, D]; a KeyError or BenchError for none."""
+
+
+class Frames:
+    """The landmarks of N clips, one after the other.
+
+    Args:
+        store: where they are read from, once.
+        ids: the clips' ids.
+        joints: which joints are wanted, in order.
+        dims: coordinates per joint.
+        bridge: gaps of at most so many frames are filled in.
+
+    Attributes:
+        lengths: int64 [N], the clips' frames.
+
+    Raises:
+        BenchError: a clip has no landmarks.
+    """
+
+    def __init__(
+        self, store: Store, ids: Sequence[str], joints: tuple[str, ...], dims: Literal[2, 3], bridge: int = 0
+    ) -> None:
+        """Read them."""
+        found = [_read(store, clip) for clip in ids]
+        self.lengths: Indices = np.array([len(points) for points in found], np.int64)
+        self._starts = np.cumsum(self.lengths) - self.lengths
+        self._joints, self._dims = len(joints), dims
+        whole = np.concatenate(found) if found else np.empty((0, len(store.joints), dims), np.float32)
+        del found
+        whole = Landmarks(whole, store.joints, source="").select(joints, dims)
+        if bridge:
+            whole = bridged(whole, self.lengths, bridge)
+        # The last frame of all, of which nothing is seen, stands behind every clip's end.
+        self._rows = np.full((len(whole) + 1, len(joints) * dims), np.nan, np.float32)
+        self._rows[:-1] = whole.reshape(len(whole), -1)
+
+    def planes(self, positions: Indices, moments: Moments, frames: int) -> Planes:
+        """Return clips at moments as planes [J, D, B, T]; NaN behind a clip's last moment.
+
+        Between two frames joints are on a straight line; where one of the two does not see them, they are
+        where the nearer frame has them.
+
+        Args:
+            positions: int64 [B], which clips.
+            moments: of each.
+            frames: T.
+        """
+        at = np.full((len(positions), frames), -1.0)
+        at[:, : moments.at.shape[1]] = moments.at
+        low = np.floor(at)
+        taken = self._taken(positions, low)
+        if (at != low).any():
+            taken = _between(taken, self._taken(positions, np.ceil(at)), (at - low).astype(np.float32))
+        planes = taken.reshape(-1, self._joints * self._dims).T.copy()
+        return planes.reshape(self._joints, self._dims, len(positions), frames)
+
+    def _taken(self, positions: Indices, at: Numbers) -> Points:
+        """Return clips at whole moments [B, T], float32 [B, T, J x D]."""
+        rows = np.where(at < 0, len(self._rows) - 1, self._starts[positions][:, None] + at)
+        return np.take(self._rows, rows.astype(np.int64), axis=0)
+
+
+def _between(one: Points, other: Points, share: Points) -> Points:
+    """Return what lies a share [B, T] of the way from one to the other, float32 [B, T, n]."""
+    part = share[..., None]
+    mixed = (1 - part) * one + part * other
+    nearer = np.where(part < 0.5, one, other)  # noqa: PLR2004 - half the way
+    return np.where(np.isnan(mixed) | (part == 0), nearer, mixed)
+
+
+def _read(store: Store, clip_id: str) -> Points:
+    """Return one clip's landmarks, or say which clip has none."""
+    try:
+        return np.asarray(store.points(clip_id), np.float32)
+    except KeyError as error:
+        how = "`bench prepare --landmarks` finds or makes them."
+        raise BenchError(f"Clip {clip_id} has no landmarks in the store. {how}") from error
