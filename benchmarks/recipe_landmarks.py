@@ -8,6 +8,7 @@ from pydantic import Field
 
 from benchmarks.recipe_augment import AugmentFields
 from benchmarks.recipe_base import Recipe
+from wlasl.landmarks.joints import SKELETONS
 
 
 class LandmarkRecipe(Recipe, AugmentFields):
@@ -42,4 +43,5 @@ class SpoterRecipe(LandmarkRecipe):
 
     def architecture(self) -> dict[str, Any]:
         """Return what the network's builder is told besides its row's own options."""
-        return {**super().architecture(), "single_pos": self.single_pos}
+        shape = {"joints": len(SKELETONS[self.skeleton]), "dims": self.dims}
+        return {**super().architecture(), **shape, "single_pos": self.single_pos}

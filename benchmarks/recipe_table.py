@@ -37,6 +37,8 @@ TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         PUBLISHED: {**_SPOTER, "single_pos": True, "test_select": True},
         DEFAULT: {**_SPOTER, "schedule": "plateau", "plateau_factor": 0.1, "plateau_patience": 5},
     },
+    # The plain baseline has no paper of its own to follow.
+    "gru": {DEFAULT: {"epochs": 60, "batch_size": 16, "dropout": 0.5}},
 }
 
 

@@ -197,6 +197,27 @@ _S3D = System(
     recipe={"frames": 64, "channels_last": True},
 )
 
+_SPOTER = System(
+    name="spoter",
+    paper="Bohacek and Hruz 2022, doi:10.1109/WACVW54805.2022.00024",
+    licence="Apache-2.0",
+    input=LandmarkInput("spoter", 54),
+    builders={"torch": "models.spoter:build"},
+    parameters=5_944_912,
+    gmacs=0.3233,
+    kind="spoter",
+)
+_GRU = System(
+    name="gru",
+    paper="Cho et al. 2014, arXiv:1406.1078",
+    licence="Apache-2.0",
+    input=LandmarkInput("spoter", 54),
+    builders={"torch": "models.gru:build"},
+    parameters=1_215_076,
+    gmacs=0.1134,
+    kind="gru",
+)
+
 ROWS: tuple[System, ...] = (
     _movinet("a0", "base", (50, 172), (2_087_299, 2.63), 72.28),
     _movinet("a1", "base", (50, 172), (3_665_796, 5.87), 76.69),
@@ -216,6 +237,8 @@ ROWS: tuple[System, ...] = (
     _x3d("s", (13, 160), (3_179_574, 1.96), 73.33),
     _x3d("m", (16, 224), (3_179_574, 4.73), 75.94),
     _x3d("l", (16, 312), (5_538_684, 18.37), 77.44),
+    _SPOTER,
+    _GRU,
 )
 
 ZOO: dict[str, System] = {row.name: row for row in ROWS}

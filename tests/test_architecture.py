@@ -37,7 +37,7 @@ HEAVY = FRAMEWORKS | {
 # What must answer at once: the command line with all its commands, and the zoo's table.
 LIGHT = ("benchmarks.cli", "models.zoo")
 # Networks that follow a paper, and nothing else: exempt from the lengths.
-NETWORKS = {"models/i3d.py", "models/movinet.py", "models/s3d.py", "models/x3d.py"}
+NETWORKS = {"models/i3d.py", "models/movinet.py", "models/s3d.py", "models/spoter.py", "models/x3d.py"}
 
 FILES = sorted(path for package in MAY_IMPORT for path in (HOME / package).rglob("*.py"))
 Function = ast.FunctionDef | ast.AsyncFunctionDef
