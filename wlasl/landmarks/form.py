@@ -10,10 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 Points = npt.NDArray[np.float32]
-Reason = Literal["missing", "shape", "empty", "unseen", "infinite", "joints", "mixed", "unreadable"]
+Reason = Literal["missing", "shape", "empty", "unseen", "infinite", "joints", "mixed", "short", "unreadable"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 """Why a clip has no landmarks: no file, a wrong shape, no frame, no joint ever seen, infinite numbers, joint
-names that differ, files of several sources, or a file that cannot be read."""
+names that differ, files of several sources, far fewer frames than the clip has, or a file that cannot be
+read."""
+
+_AXES = 3
+"""Frames, joints, coordinates."""
 
 
 class LandmarkError(Exception):
@@ -60,7 +64,7 @@ class Landmarks:
             LandmarkError: a wrong shape, no frames, infinite numbers, or not one joint seen.
         """
         points = np.asarray(self.points, np.float32)
-        if points.ndim != 3 or points.shape[1] != len(self.joints) or points.shape[2] not in {2, 3}:
+        if points.ndim != _AXES or points.shape[1] != len(self.joints) or points.shape[2] not in {2, 3}:
             wanted = f"[frames, {len(self.joints)}, 2 or 3]"
             raise LandmarkError("shape", f"the array is {list(points.shape)}, not {wanted}")
         if not len(points):

@@ -1,0 +1,73 @@
+"""What a person should know of a source: where its frame counts and rates are not as expected."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from wlasl.clips import Clip
+from wlasl.landmarks.store import LandmarkStore
+
+_SLACK = 3
+"""Headers of sound videos promise up to this many frames more than there are."""
+_SAME_RATE = 0.05
+"""Rates nearer than this, in frames per second, are the same: 29.97 is not 30 everywhere."""
+_NAMED = 3
+"""How many clips a sentence names."""
+
+
+def header_frames(path: Path | None) -> int | None:
+    """Return how many frames the header of a video file promises; None where there is none to ask."""
+    if path is None:
+        return None
+    from wlasl.video import Video, VideoError  # noqa: PLC0415 - brings PyAV along
+
+    try:
+        with contextlib.closing(Video(path)) as video:
+            return video.promised or None
+    except (VideoError, OSError):
+        return None
+
+
+def notes_of(clips: Iterable[Clip], store: LandmarkStore) -> tuple[str, ...]:
+    """Return a sentence for each way in which landmarks, videos and metadata disagree."""
+    there = [clip for clip in clips if clip.id in store]
+    notes = [_against_videos(there, store), _against_metadata(there, store), _rates(there, store)]
+    return tuple(note for note in notes if note)
+
+
+def _against_videos(clips: Sequence[Clip], store: LandmarkStore) -> str:
+    """Compare frame counts with those of the videos at hand."""
+    at_hand = [(clip, video) for clip in clips if (video := store.facts(clip.id).video)]
+    rows = [(clip.id, store.facts(clip.id).read, video) for clip, video in at_hand]
+    wrong = [row for row in rows if not row[2] - _SLACK <= row[1] <= row[2]]
+    return _said(wrong, len(rows), "the video has")
+
+
+def _against_metadata(clips: Sequence[Clip], store: LandmarkStore) -> str:
+    """Compare frame counts with those of the metadata, where there is no video that would know better."""
+    told = [(clip, clip.frames) for clip in clips if clip.frames and not store.facts(clip.id).video]
+    rows = [(clip.id, store.length(clip.id), frames) for clip, frames in told]
+    return _said([row for row in rows if row[1] != row[2]], len(rows), "the metadata says")
+
+
+def _said(rows: Sequence[tuple[str, int, int]], total: int, who: str) -> str:
+    """Return the sentence about clips with an unexpected number of frames; nothing where there is none."""
+    if not rows:
+        return ""
+    more = [found - expected for _, found, expected in rows]
+    named = ", ".join(f"{name} {found}, not {expected}" for name, found, expected in rows[:_NAMED])
+    span = f"{min(more):+d} to {max(more):+d}, median {statistics.median(more):+g}"
+    return f"{len(rows):,} of {total:,} clips have another number of frames than {who} ({span}): {named}."
+
+
+def _rates(clips: Sequence[Clip], store: LandmarkStore) -> str:
+    """Compare frame rates with those of the metadata."""
+    rows = [(clip.id, rate, clip.fps) for clip in clips if (rate := store.fps(clip.id))]
+    wrong = [row for row in rows if abs(row[1] - row[2]) > _SAME_RATE]
+    if not wrong:
+        return ""
+    named = ", ".join(f"{name} {found:.4g}, not {expected:g}" for name, found, expected in wrong[:_NAMED])
+    return f"{len(wrong):,} of {len(rows):,} clips have another frame rate than the metadata says: {named}."
