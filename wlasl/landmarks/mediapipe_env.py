@@ -25,7 +25,7 @@ from wlasl.root import project_folder
 VERSION = "0.10.21"
 VARIABLE = "WLASL_MEDIAPIPE"
 """Names an environment that has MediaPipe already: its folder, or its Python."""
-SIZES = "110 MB to download, 410 MB on the disk"
+SIZES = "125 MB to download, 410 MB on the disk"
 
 _ALONE = f"mediapipe=={VERSION}"
 _BESIDE = (
@@ -39,7 +39,7 @@ _BESIDE = (
 )
 """What holistic imports. MediaPipe names more, and an OpenCV that does not load on a server."""
 _TRY = "import mediapipe.python.solutions.holistic"
-_NO_NETWORK = ("NewConnectionError", "ConnectTimeout", "Name or service not known", "ProxyError")
+_NO_NETWORK = ("NewConnectionError", "ConnectTimeout", "NameResolutionError", "ProxyError")
 _PATIENCE = 1800
 
 
@@ -58,8 +58,7 @@ def find_python() -> Path | None:
         return _named(Path(told).expanduser())
     if _version_here() == VERSION:
         return Path(sys.executable)
-    python = python_of(own_folder())
-    return python if python.exists() else None
+    return python_of(own_folder()) if _is_whole(own_folder()) else None
 
 
 def ensure_python(progress: Progress) -> Path:
@@ -75,7 +74,7 @@ def ensure_python(progress: Progress) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
     waiting = f"waiting for {{}}, which installs MediaPipe into {folder}"
     with lease(folder.with_suffix(".lock"), lambda holder: progress.begin(waiting.format(holder), 1)):
-        if not python_of(folder).exists():
+        if not _is_whole(folder):
             _make(folder, progress)
     return python_of(folder)
 
@@ -90,6 +89,12 @@ def environment(python: Path) -> Mapping[str, str]:
     if python == Path(sys.executable):
         return os.environ
     return {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
+
+
+def _is_whole(folder: Path) -> bool:
+    """Say whether an environment has a Python that is there, and MediaPipe in this version."""
+    packages = folder.glob(f"lib/python*/site-packages/mediapipe-{VERSION}.dist-info")
+    return python_of(folder).exists() and any(packages)
 
 
 def _version_here() -> str:
@@ -114,7 +119,7 @@ def _make(folder: Path, progress: Progress) -> None:
     """Make the environment beside its place, try it, and put it there in one step."""
     progress.say(f"MediaPipe {VERSION} gets an environment of its own, once: {folder} ({SIZES}).")
     progress.begin("installing MediaPipe", 4)
-    # Whatever lies there does not run: its Python is gone, as after an update of the system.
+    # What lies there is of no use: MediaPipe is not in it, or its Python is gone, as after a system's update.
     shutil.rmtree(folder, ignore_errors=True)
     for gone in folder.parent.glob(f".{folder.name}.*"):
         shutil.rmtree(gone, ignore_errors=True)
