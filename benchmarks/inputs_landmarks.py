@@ -38,5 +38,12 @@ def options(recipe: LandmarkRecipe, *, train: bool = False) -> LandmarkOptions:
         dims=recipe.dims,
         normalisation=recipe.normalisation,
         switches=switches,
+        features=recipe.features,
+        bridge=recipe.bridge,
+        square=recipe.square,
+        augment=recipe.augment(),
+        frames=recipe.frames,
+        sampling=recipe.sampling,
+        pad_to=recipe.pad_to,
         buckets=recipe.buckets,
     )

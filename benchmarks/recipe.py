@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from benchmarks.recipe_base import Recipe
 from benchmarks.recipe_clips import ClipRecipe
 from benchmarks.recipe_gru import GruRecipe
-from benchmarks.recipe_landmarks import LandmarkRecipe, SpoterRecipe
+from benchmarks.recipe_landmarks import ConformerRecipe, LandmarkRecipe, SpoterRecipe
 from benchmarks.recipe_table import DEFAULT, named
 from models import zoo
 from utils.errors import BenchError
@@ -31,6 +31,7 @@ KINDS: dict[str, type[Recipe]] = {
     "landmarks": LandmarkRecipe,
     "spoter": SpoterRecipe,
     "gru": GruRecipe,
+    "conformer": ConformerRecipe,
 }
 """The recipes that a row of the zoo can have (`zoo.System.kind`)."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from benchmarks.recipe_augment import AugmentFields
 from benchmarks.recipe_base import Recipe
+from wlasl.landmarks.features import channels
+from wlasl.landmarks.joints import SKELETONS
 from wlasl.landmarks.joints import SKELETONS
 
 
@@ -27,12 +29,43 @@ class LandmarkRecipe(Recipe, AugmentFields):
     sampling: Literal["all", "uniform", "crop"] = Field(
         default="all", description="of frames, where their number is given"
     )
+    pad_to: int | None = Field(default=None, ge=1, le=1024, description="frames that every batch has")
+    features: tuple[str, ...] = Field(
+        default=("coordinates",), description="channels of a joint: coordinates, velocity, bone, shape, seen"
+    )
+    bridge: int = Field(default=0, ge=0, description="joints unseen for so many frames are put in between")
+    square: bool = Field(default=False, description="one unit for both axes, where the video's size is known")
     buckets: bool = Field(default=True, description="clips of like length share a batch")
 
     # What reproduces a published defect (FIELD's switch names).
     test_select: bool = Field(
         default=False, description="choose on test: only to reproduce a paper, never ranked"
     )
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        """Take `coordinates,velocity` for the two names."""
+        return tuple(value.split(",")) if isinstance(value, str) else value
+
+    @property
+    def channels(self) -> int:
+        """How many numbers a network is told of one joint."""
+        return channels(self.features, self.dims)
+
+
+class ConformerRecipe(LandmarkRecipe):
+    """Everything that decides the scores of the sign conformer."""
+
+    width: int = Field(default=128, ge=8, multiple_of=4, description="channels of the network")
+    depth: int = Field(default=2, ge=1, description="times two convolutions and one attention")
+    drop_path: float | None = Field(default=None, ge=0, lt=1, description="stochastic depth")
+
+    def architecture(self) -> dict[str, Any]:
+        """Return what the network's builder is told besides its row's own options."""
+        joints = len(SKELETONS[self.skeleton])
+        own = {"width": self.width, "depth": self.depth, "drop_path": self.drop_path}
+        return {**super().architecture(), **own, "channels": joints * self.channels}
 
 
 class SpoterRecipe(LandmarkRecipe):

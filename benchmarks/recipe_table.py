@@ -32,12 +32,38 @@ _SPOTER = {
     "noise": 0.001,
 }
 
+_CONFORMER = {
+    "normalisation": "shoulders",
+    "features": ("coordinates", "velocity", "shape", "seen"),
+    "frames": 32,
+    "sampling": "uniform",
+    "bridge": 5,
+    "epochs": 120,
+    "batch_size": 32,
+    "lr": 1e-3,
+    "weight_decay": 0.05,
+    "warmup_epochs": 6.0,
+    "label_smoothing": 0.1,
+    "dropout": 0.5,
+    "drop_path": 0.1,
+    "mirror": 0.5,
+    "rotate": 1.0,
+    "time_crop": 0.2,
+    "time_warp": 0.25,
+    "scale": 0.2,
+    "stretch": 0.1,
+    "shear": 0.15,
+    "shift": 0.1,
+    "noise": 0.01,
+}
+
 TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "spoter": {
         PUBLISHED: {**_SPOTER, "single_pos": True, "test_select": True},
         DEFAULT: {**_SPOTER, "schedule": "plateau", "plateau_factor": 0.1, "plateau_patience": 5},
     },
     # The plain baseline has no paper of its own to follow.
+    "sign-conformer": {DEFAULT: _CONFORMER},
     "gru": {DEFAULT: {"epochs": 60, "batch_size": 16, "dropout": 0.5}},
 }
 

@@ -89,7 +89,7 @@ def view_shapes(recipe: Recipe) -> tuple[tuple[int, ...], ...]:
     expected = zoo.system(recipe.model).input
     if isinstance(recipe, LandmarkRecipe):
         frames = recipe.frames or expected.frames
-        return (1, frames, len(SKELETONS[recipe.skeleton]), recipe.dims), (1,)
+        return (1, frames, len(SKELETONS[recipe.skeleton]), recipe.channels), (1,)
     pixels = cast("ClipRecipe", recipe)
     return ((1, 3, pixels.frames, pixels.size, pixels.size),)
 

@@ -218,6 +218,17 @@ _GRU = System(
     kind="gru",
 )
 
+_SIGN_CONFORMER = System(
+    name="sign-conformer",
+    paper="this project",
+    licence="Apache-2.0",
+    input=LandmarkInput("spoter", 54, frames=32),
+    builders={"torch": "models.sign_conformer:build"},
+    parameters=646392,
+    gmacs=0.02016,
+    kind="conformer",
+)
+
 ROWS: tuple[System, ...] = (
     _movinet("a0", "base", (50, 172), (2_087_299, 2.63), 72.28),
     _movinet("a1", "base", (50, 172), (3_665_796, 5.87), 76.69),
@@ -239,6 +250,7 @@ ROWS: tuple[System, ...] = (
     _x3d("l", (16, 312), (5_538_684, 18.37), 77.44),
     _SPOTER,
     _GRU,
+    _SIGN_CONFORMER,
 )
 
 ZOO: dict[str, System] = {row.name: row for row in ROWS}
