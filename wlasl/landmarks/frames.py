@@ -62,7 +62,7 @@ class Frames:
         self._rows = np.full((len(whole) + 1, len(joints) * dims), np.nan, np.float32)
         self._rows[:-1] = whole.reshape(len(whole), -1)
 
-    def planes(self, positions: Indices, moments: Moments, frames: int) -> Planes:
+    def planes(self, positions: Indices, moments: Moments) -> Planes:
         """Return clips at moments as planes [J, D, B, T]; NaN behind a clip's last moment.
 
         Between two frames joints are on a straight line; where one of the two does not see them, they are
@@ -71,16 +71,14 @@ class Frames:
         Args:
             positions: int64 [B], which clips.
             moments: of each.
-            frames: T.
         """
-        at = np.full((len(positions), frames), -1.0)
-        at[:, : moments.at.shape[1]] = moments.at
+        at = moments.at
         low = np.floor(at)
         taken = self._taken(positions, low)
         if (at != low).any():
             taken = _between(taken, self._taken(positions, np.ceil(at)), (at - low).astype(np.float32))
         planes = taken.reshape(-1, self._joints * self._dims).T.copy()
-        return planes.reshape(self._joints, self._dims, len(positions), frames)
+        return planes.reshape(self._joints, self._dims, *at.shape)
 
     def _taken(self, positions: Indices, at: Numbers) -> Points:
         """Return clips at whole moments [B, T], float32 [B, T, J x D]."""

@@ -126,8 +126,7 @@ class LandmarkLoader:
         augment = options.augment if train or options.augment_eval else None
         draws = None if augment is None else self._draws(chosen, key, train=train)
         moments = self._timing.moments(self.lengths[chosen], augment, draws)
-        frames = options.pad_to or int(moments.lengths.max(initial=0))
-        planes = self._seen(self._frames.planes(chosen, moments, frames))
+        planes = self._seen(self._frames.planes(chosen, moments))
         if augment is not None and draws is not None:
             planes = before(augment, planes, self.joints, draws)
         if self._aspects is not None:
@@ -154,10 +153,10 @@ class LandmarkLoader:
         """Return features as float32 [B, T, J, channels], 0 behind a clip's end."""
         found = features(self._options.features, planes, self.joints, self._options.unseen)
         joints, channels, batch, frames = found.shape
-        rows = found.reshape(joints * channels, batch * frames).T
-        inputs = np.array(rows, np.float32, order="C").reshape(batch, frames, joints, channels)
-        inputs[np.arange(frames) >= lengths[:, None]] = 0
-        return inputs
+        inputs = np.zeros((batch, self._options.pad_to or frames, joints * channels), np.float32)
+        inputs[:, :frames] = found.reshape(joints * channels, batch, frames).transpose(1, 2, 0)
+        inputs[np.arange(inputs.shape[1]) >= lengths[:, None]] = 0
+        return inputs.reshape(*inputs.shape[:2], joints, channels)
 
 
 def _hidden(known: tuple[str, ...], options: LandmarkOptions) -> list[int]:

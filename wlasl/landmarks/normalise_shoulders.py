@@ -60,8 +60,7 @@ def shapes(planes: Planes, joints: tuple[str, ...]) -> dict[str, Planes]:
     found = {}
     for side, where in columns(joints).hands.items():
         hand = planes[where]
-        wrist = joint(planes, joints, f"{side}_hand_wrist", f"{side}_wrist")
-        wrist = np.where(np.isnan(wrist), nearest(wrist), wrist)
+        wrist = wrist_of(planes, joints, side, f"{side}_hand_wrist", f"{side}_wrist")
         size = palm(planes, joints, side)
         size = np.where(size > 0, size, np.nan)
         # A palm that is never seen is as long as the other one, or counts as 1.
@@ -69,6 +68,19 @@ def shapes(planes: Planes, joints: tuple[str, ...]) -> dict[str, Planes]:
         size = np.where(np.isnan(size), np.where(other > 0, other, 1), size)
         found[side] = ((hand - wrist) / size.astype(np.float32)[:, None]).astype(np.float32)
     return found
+
+
+def wrist_of(planes: Planes, joints: tuple[str, ...], side: str, *names: str) -> Planes:
+    """Return float32 [D, B, T], where a hand is seen from: the first of these joints that is seen.
+
+    In frames where none is, the nearest frame's stands in; a clip that has none anywhere takes the middle of
+    what is seen of the hand, so that no seen joint is lost.
+    """
+    own = joint(planes, joints, *names)
+    wrist = np.where(np.isnan(own), nearest(own), own)
+    hand = planes[columns(joints).hands[side]]
+    middle_of_hand = (np.fmin.reduce(hand, axis=0) + np.fmax.reduce(hand, axis=0)) * np.float32(0.5)
+    return np.where(np.isnan(wrist), middle_of_hand, wrist)
 
 
 def palm(planes: Planes, joints: tuple[str, ...], side: str) -> Numbers:

@@ -6,7 +6,7 @@ import numpy as np
 
 from wlasl.landmarks.columns import Numbers, Planes, Where, columns, joint, length, neck_of
 from wlasl.landmarks.gaps import nearest
-from wlasl.landmarks.normalise_shoulders import hands_frame
+from wlasl.landmarks.normalise_shoulders import hands_frame, wrist_of
 
 _BODY = 3
 """The body is measured in so many heads, hands in one."""
@@ -41,9 +41,10 @@ def spobet(
 
 def _measured(planes: Planes, where: Where, origin: Numbers, unit: Numbers) -> None:
     """Write some joints as seen from an origin [2, B, T], in units [B, T]."""
-    part = planes[where].astype(np.float64)
-    part[:, :2] -= origin
-    planes[where] = part / unit
+    part = planes[where]
+    part[:, :2] -= origin.astype(np.float32)
+    part /= unit.astype(np.float32)
+    planes[where] = part
 
 
 def _head(planes: Planes, joints: tuple[str, ...]) -> tuple[Numbers, Numbers]:
@@ -70,9 +71,5 @@ def _wrist(planes: Planes, joints: tuple[str, ...], side: str, *, missing_wrist:
     """Return float64 [2, B, T], where a hand is measured from."""
     if missing_wrist:
         return np.nan_to_num(joint(planes, joints, f"{side}_wrist")[:2].astype(np.float64))
-    own = joint(planes, joints, f"{side}_wrist", f"{side}_hand_wrist")[:2].astype(np.float64)
-    wrist = np.where(np.isnan(own), nearest(own), own)
-    # A hand whose wrist is never seen is measured from the middle of what is seen of it.
-    seen = planes[columns(joints).hands[side]][:, :2]
-    low, high = np.fmin.reduce(seen, axis=0), np.fmax.reduce(seen, axis=0)
-    return np.where(np.isnan(wrist), (low.astype(np.float64) + high) / 2, wrist)
+    found = wrist_of(planes, joints, side, f"{side}_wrist", f"{side}_hand_wrist")
+    return found[:2].astype(np.float64)

@@ -114,12 +114,14 @@ def _hand_box(hand: Planes) -> Box:
 def _into(planes: Planes, where: Where, box: Box, *, reverse: bool = False) -> None:
     """Write some joints as shares of a box, y reversed if so told; they stay where it cannot be used."""
     usable = box.usable()
-    low = np.where(usable, box.low, 0).astype(np.float32)
-    scale = (1 / np.where(usable, box.high - box.low, 1)).astype(np.float32)
+    low = np.where(usable, box.low, 0)
+    scale = 1 / np.where(usable, box.high - box.low, 1)
+    # What float32 rounds off the corner counts in a box as small as a hand's.
+    near = low.astype(np.float32)
+    rest = ((low - near) * scale).astype(np.float32)
     part = planes[where]
-    part[:, :2] -= low
-    part[:, :2] *= scale
-    part[:, 2:] *= scale[:1]
+    part[:, :2] = (part[:, :2] - near) * scale.astype(np.float32) - rest
+    part[:, 2:] *= scale[:1].astype(np.float32)
     if reverse:
         part[:, 1] = np.where(usable, 1 - part[:, 1], part[:, 1])
     planes[where] = part
