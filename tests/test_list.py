@@ -28,8 +28,10 @@ def test_every_row_is_printed_whole_within_a_hundred_columns(bench):
     assert max(map(len, lines)) <= 100
     assert not any("…" in line for line in lines)
     a3 = rows["movinet-a3-stream"]
-    for cell in ("120x256x256", "9.96M", "52.1", "torch, tensorflow", "2103.11511", "Apache-2.0", "kinetics"):
+    for cell in ("120x256²", "9.96M", "52.1", "torch, tensorflow", "2103.11511", "Apache-2.0", "kinetics"):
         assert cell in a3
+    for cell in ("100x54", "Bohacek 2022"):
+        assert cell in rows["spoter"]
 
 
 def test_a_narrow_page_leaves_columns_out_instead_of_cutting_words():
@@ -42,13 +44,17 @@ def test_a_narrow_page_leaves_columns_out_instead_of_cutting_words():
         "params",
         "GMACs",
         "engines",
-        "arXiv",
+        "paper",
     ]
 
 
 def test_papers_are_named_under_the_table(bench):
     output = bench().stdout
-    for line in ("1705.07750: Carreira and Zisserman 2017", "2004.04730: Feichtenhofer 2020"):
+    for line in (
+        "1705.07750: Carreira and Zisserman 2017",
+        "2004.04730: Feichtenhofer 2020",
+        "Bohacek 2022: Bohacek and Hruz 2022, doi:10.1109/",
+    ):
         assert line in output
 
 

@@ -12,7 +12,7 @@ from benchmarks.schedule import learning_rate, plateaus_met
 
 def recipe(**fields: object) -> Recipe:
     given_fields = {"epochs": 10, "lr": 0.5, "warmup_epochs": 2.0, "min_lr": 0.1, **fields}
-    return Recipe.model_validate({"model": "any", "split": "sample", "frames": 1, "size": 16, **given_fields})
+    return Recipe.model_validate({"model": "any", "split": "sample", **given_fields})
 
 
 @pytest.mark.parametrize(

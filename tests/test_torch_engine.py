@@ -239,7 +239,7 @@ def test_colour_order_and_scale_are_the_rows(tmp_path):
     )
     engine = TorchEngine(recipe(epochs=0), given)
     clip = np.full((1, FRAMES, SIZE, SIZE, 3), (255, 0, 51), np.uint8)
-    seen = engine.learner.inputs(Batch(clip, np.zeros(1, np.int64), np.zeros(1, np.int64)))
+    (seen,) = engine.learner.inputs(Batch(clip, np.zeros(1, np.int64), np.zeros(1, np.int64)))
     assert seen.shape == (1, 3, FRAMES, SIZE, SIZE)
     np.testing.assert_allclose(
         seen[0, :, 0, 0, 0], [(0.2 - 0.5) / 0.2, (0 - 0.4) / 0.1, (1 - 0.3) / 0.5], atol=1e-5

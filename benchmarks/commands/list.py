@@ -23,7 +23,7 @@ _COLUMNS: dict[str, Callable[[System], str]] = {
     "params": lambda row: f"{row.parameters / 1e6:.2f}M",
     "GMACs": lambda row: f"{row.gmacs:#.3g}".rstrip("."),
     "engines": lambda row: ", ".join(row.builders),
-    "arXiv": lambda row: row.paper.rpartition(":")[2],
+    "paper": lambda row: _cited(row.paper),
     "licence": lambda row: row.licence,
     "weights": lambda row: ", ".join(row.weights) or "-",
 }
@@ -55,10 +55,18 @@ def _fields(row: System) -> dict[str, Any]:
 
 
 def _shape(expected: Input | LandmarkInput) -> str:
-    """Write what a network sees of a clip: frames x height x width, or frames x joints."""
+    """Write what a network sees of a clip: frames x side², or frames x joints."""
     if isinstance(expected, LandmarkInput):
-        return f"{expected.frames}x{expected.joints} joints"
-    return f"{expected.frames}x{expected.size}x{expected.size}"
+        return f"{expected.frames}x{expected.joints}"
+    return f"{expected.frames}x{expected.size}²"
+
+
+def _cited(paper: str) -> str:
+    """Write a paper in a few characters: its arXiv number, or else its first author and year."""
+    if "arXiv:" in paper:
+        return paper.rpartition(":")[2]
+    authors, comma, _ = paper.partition(", doi:")
+    return f"{authors.split()[0]} {authors.split()[-1]}" if comma else paper
 
 
 def _table(*, wide: bool) -> Table:
@@ -77,8 +85,13 @@ def _legend() -> list[str]:
     """Say what the columns mean, and name the papers."""
     papers = dict.fromkeys(row.paper for row in ROWS)
     return [
-        "input: frames x height x width as published; a recipe may differ (`bench recipe --model NAME`).",
+        "input: frames x side² in pixels, or frames x joints; a recipe may differ (`bench recipe`).",
         "params: trainable, with 100 classes. GMACs: multiply-adds of one view of that input, in 10^9.",
         "weights: what `--weights` takes by name, besides any FILE; without it a network starts at random.",
-        *(f"{paper.rpartition(':')[2]}: {paper.rpartition(',')[0]}" for paper in papers),
+        *(f"{_cited(paper)}: {_named(paper)}" for paper in papers if _named(paper)),
     ]
+
+
+def _named(paper: str) -> str:
+    """Return what the legend says of a paper: its authors and year, and its DOI where that is all it has."""
+    return paper if "doi:" in paper else paper.rpartition(",")[0]
