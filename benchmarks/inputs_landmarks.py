@@ -8,6 +8,7 @@ from benchmarks.recipe_landmarks import LandmarkRecipe
 from wlasl.clips import Part
 from wlasl.landmarks.loader import LandmarkLoader
 from wlasl.landmarks.normalise import switches_of
+from wlasl.landmarks.options import LandmarkOptions
 from wlasl.landmarks.store import LandmarkStore
 
 if TYPE_CHECKING:
