@@ -68,7 +68,8 @@ def test_it_is_made_once_and_tried_before_it_is_put_in_place(home, pip):
     assert python.exists()
     assert len(given) == 4
     assert given[-1][1:] == ["-c", "import mediapipe.python.solutions.holistic"]
-    assert "gets an environment of its own, once" in told.sentences[0]
+    assert "Installing MediaPipe 0.10.21 into an environment of its own, once" in told.sentences[0]
+    assert "MediaPipe is installed" in told.sentences[1]
     assert sorted(path.name for path in (home / "data").iterdir()) == ["mediapipe-env"]
     assert ensure_python(told) == find_python() == python
     assert len(given) == 4

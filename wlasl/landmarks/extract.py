@@ -73,7 +73,7 @@ def extract(
 
     Args:
         jobs: clips and their videos; taken from as the work goes on.
-        workers: processes, each of which takes one core and 0.6 GB.
+        workers: processes, each of which takes a core and 0.4 GB.
         progress: hears of the installation; of each clip the caller hears.
         program: what looks at the frames; None for MediaPipe, which is installed where it is not there.
 

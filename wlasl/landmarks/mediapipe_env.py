@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -72,8 +73,8 @@ def ensure_python(progress: Progress) -> Path:
     folder = own_folder()
     with spoken(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-    waiting = f"waiting for {{}}, which installs MediaPipe into {folder}"
-    with lease(folder.with_suffix(".lock"), lambda holder: progress.begin(waiting.format(holder), 1)):
+    waiting = f"Waiting for {{}}, which installs MediaPipe into {folder}."
+    with lease(folder.with_suffix(".lock"), lambda holder: progress.say(waiting.format(holder))):
         if not _is_whole(folder):
             _make(folder, progress)
     return python_of(folder)
@@ -117,8 +118,9 @@ def _named(path: Path) -> Path:
 
 def _make(folder: Path, progress: Progress) -> None:
     """Make the environment beside its place, try it, and put it there in one step."""
-    progress.say(f"MediaPipe {VERSION} gets an environment of its own, once: {folder} ({SIZES}).")
-    progress.begin("installing MediaPipe", 4)
+    # In sentences: the bar, if there is one, counts the clips that wait for this.
+    began = time.monotonic()
+    progress.say(f"Installing MediaPipe {VERSION} into an environment of its own, once: {folder} ({SIZES}).")
     # What lies there is of no use: MediaPipe is not in it, or its Python is gone, as after a system's update.
     shutil.rmtree(folder, ignore_errors=True)
     for gone in folder.parent.glob(f".{folder.name}.*"):
@@ -135,9 +137,8 @@ def _make(folder: Path, progress: Progress) -> None:
         )
         for step in steps:
             _do(step, folder)
-            progress.advance()
         made.rename(folder)
-    progress.end(str(folder))
+    progress.say(f"MediaPipe is installed ({time.monotonic() - began:.0f} s).")
 
 
 def _do(command: list[str], folder: Path) -> None:
