@@ -93,15 +93,17 @@ def arms(planes: Planes, joints: tuple[str, ...], turns: Numbers, *, hands: bool
         tail = [at[name] for name in hand(side) if hands and name in at]
         for step, (name, angle) in enumerate(zip(chain, angles, strict=True)):
             moving = [at[later] for later in chain[step + 1 :] if later in at] + tail
-            if name in at and moving and angle.any():
-                _turn_some(planes, moving, angle, planes[at[name]])
+            clips = np.flatnonzero(angle)
+            if name in at and moving and len(clips):
+                part = np.ix_(moving, range(planes.shape[1]), clips)
+                planes[part] = _turned_arm(planes[part], angle[clips], planes[at[name]][:, clips])
     return planes
 
 
-def _turn_some(planes: Planes, moving: list[int], angle: Numbers, centre: Planes) -> None:
-    """Turn some joints, in place, where the centre is seen."""
-    new = turned(planes[moving], angle, centre)
-    planes[moving] = np.where(np.isnan(new), planes[moving], new)
+def _turned_arm(arm: Planes, angle: Numbers, centre: Planes) -> Planes:
+    """Return an arm's joints turned about another joint, in frames where that one is seen."""
+    new = turned(arm, angle, centre)
+    return np.where(np.isnan(new), arm, new)
 
 
 def affine(planes: Planes, factors: Numbers, shear: Numbers, shift: Numbers) -> Planes:
