@@ -73,6 +73,7 @@ class Fitted:
         selection: the rule that chose it.
         steps: optimiser steps taken in all.
         resumed: how many times the run was picked up from a checkpoint.
+        seconds_before: what a phase before the training proper took, such as pre-training.
     """
 
     history: list[dict[str, float]]
@@ -80,6 +81,7 @@ class Fitted:
     selection: str
     steps: int
     resumed: int
+    seconds_before: float = 0.0
 
 
 class Engine(Protocol):

@@ -126,12 +126,17 @@ def view(recipe: ClipRecipe) -> View:
     )
 
 
-def loader(recipe: Recipe, inputs: Inputs, part: Part, *, train: bool = False) -> Batches:
-    """Return one part's batches: shuffled and augmented in training, whole and in order otherwise."""
+def loader(
+    recipe: Recipe, inputs: Inputs, part: Part, *, train: bool = False, watched: bool = False
+) -> Batches:
+    """Return one part's batches: shuffled and augmented in training, whole and in order otherwise.
+
+    `watched` batches are those that training is judged by.
+    """
     if isinstance(recipe, LandmarkRecipe):
         from benchmarks.inputs_landmarks import landmark_loader  # noqa: PLC0415 - pixels need none of it
 
-        return landmark_loader(recipe, inputs, part, train=train)
+        return landmark_loader(recipe, inputs, part, train=train, watched=watched)
     return _clip_loader(cast("ClipRecipe", recipe), inputs, part, train=train)
 
 

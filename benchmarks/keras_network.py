@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.engine import Job
 from benchmarks.keras_random import seeded
@@ -17,6 +18,7 @@ from benchmarks.recipe_base import Recipe
 from models import zoo
 from models.zoo import Input, LandmarkInput
 from utils.errors import FAILURE, BenchError
+from wlasl.loader import Batch
 
 _POLICY = {"fp32": "float32", "bf16": "mixed_bfloat16", "fp16": "mixed_float16"}
 
@@ -80,6 +82,14 @@ def normalised(inputs: Any, expected: Input | LandmarkInput) -> Any:  # noqa: AN
         clips = tf.reverse(clips, [-1])
     mean, std = (np.asarray(values, np.float32) for values in (expected.mean, expected.std))
     return (clips / 255.0 - mean) / std
+
+
+def arguments(batch: Batch, expected: Input | LandmarkInput) -> tuple[NDArray[Any], ...]:
+    """Return a batch as its network's arguments: the clips, and for landmarks how many frames are each's."""
+    if isinstance(expected, Input):
+        return (batch.inputs,)
+    clips, frames = batch.inputs.shape[:2]
+    return batch.inputs, np.full(clips, frames) if batch.lengths is None else batch.lengths
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from benchmarks.recipe_base import Recipe
 from benchmarks.recipe_clips import ClipRecipe
 from benchmarks.recipe_gru import GruRecipe
 from benchmarks.recipe_landmarks import ConformerRecipe, LandmarkRecipe, SpoterRecipe
+from benchmarks.recipe_spobet import SpobetRecipe
 from benchmarks.recipe_table import DEFAULT, named
 from models import zoo
 from utils.errors import BenchError
@@ -31,6 +32,7 @@ KINDS: dict[str, type[Recipe]] = {
     "landmarks": LandmarkRecipe,
     "spoter": SpoterRecipe,
     "gru": GruRecipe,
+    "spobet": SpobetRecipe,
     "conformer": ConformerRecipe,
 }
 """The recipes that a row of the zoo can have (`zoo.System.kind`)."""

@@ -78,6 +78,10 @@ def _described(values: Mapping[str, float | int | None]) -> dict[str, str]:
     lines["classes"] = f"{_number(values, 'classes_scored')} of {_number(values, 'classes')} have clips"
     lines["loss"] = text.NONE if loss is None else f"{loss:.4f}"
     lines["ties"] = _number(values, "ties")
+    # What a paper's code reports beside ours; never in a table.
+    lines |= {
+        name: text.percent(value) for name, value in sorted(values.items()) if name.startswith("class0_")
+    }
     return lines
 
 

@@ -18,6 +18,7 @@ from benchmarks.recipe_base import Recipe
 from benchmarks.records import read_record, record_path, write_record
 from benchmarks.schema import Cost, InitialWeights, Record, Selection
 from benchmarks.scores import Scored, Scores, write_scores
+from benchmarks.spobet_published import also_reported
 from benchmarks.where import multiply_adds, where
 from models import zoo
 from utils.errors import FAILURE, BenchError
@@ -156,7 +157,7 @@ class _Attempt:
             self.main = engine.main
             # A recipe that reproduces a paper's choice on test is the one exception, and is badged for it.
             judge: Part = "test" if clips_of.chosen_on_test(self.recipe) else "val"
-            fitted = engine.fit(self._loader("train", train=True), self._loader(judge))
+            fitted = engine.fit(self._loader("train", train=True), self._loader(judge, watched=True))
             record = self._done(engine, fitted)
         except BenchError as error:
             self._write_failure(str(error))
@@ -181,9 +182,9 @@ class _Attempt:
         engine: Engine = getattr(importlib.import_module(module), name)(self.recipe, self.job)
         return engine
 
-    def _loader(self, part: Part, *, train: bool = False) -> Batches:
+    def _loader(self, part: Part, *, train: bool = False, watched: bool = False) -> Batches:
         """Return one part's batches."""
-        return clips_of.loader(self.recipe, self.inputs, part, train=train)
+        return clips_of.loader(self.recipe, self.inputs, part, train=train, watched=watched)
 
     def _done(self, engine: Engine, fitted: Fitted) -> Record:
         """Score val and test with the chosen weights and put the record together."""
@@ -196,6 +197,7 @@ class _Attempt:
                 scores = engine.predict(loader)
                 scored[part] = Scored(tuple(clip.id for clip in loader.clips), loader.labels, scores)
                 parts[part] = metrics.evaluate(scores, loader.labels)
+                parts[part] |= also_reported(self.recipe, scores, loader.labels)
                 self.job.progress.end(_headline(parts[part]))
         if self.main:
             write_json(self.folder / "history.json", fitted.history)
@@ -226,7 +228,7 @@ class _Attempt:
 
     def _cost(self, facts: dict[str, Any], fitted: Fitted) -> Cost:
         """Return what the run took; the time of attempts that were cut counts as far as it was of use."""
-        fit = sum(row["seconds"] for row in fitted.history)
+        fit = fitted.seconds_before + sum(row["seconds"] for row in fitted.history)
         return Cost(
             seconds=round(max(fit, time.monotonic() - self.clock), 1),
             seconds_fit=round(fit, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import platform
 import subprocess
 from pathlib import Path
@@ -71,10 +72,16 @@ def multiply_adds(recipe: Recipe, classes: int) -> float | None:
     """Return the multiply-adds, in 10^9, of one view as the recipe has it.
 
     Counted on the row's torch network, whichever engine trains: both engines build the same network, and
-    torch counts without computing. None where torch is not installed or the row has no torch network.
+    torch counts without computing. A row without a torch network has a formula. None where the framework that
+    counts is not installed.
     """
-    if not installed("torch") or "torch" not in zoo.system(recipe.model).builders:
+    builders = zoo.system(recipe.model).builders
+    if not installed("torch" if "torch" in builders else "tensorflow"):
         return None
+    if "torch" not in builders:
+        module = importlib.import_module(builders["tensorflow"].partition(":")[0])
+        counted: float = module.gmacs(classes, view_shapes(recipe)[0], **recipe.architecture())
+        return round(counted, 4)
     from models.counting import gmacs  # noqa: PLC0415 - torch, for one number
 
     network = zoo.build(recipe.model, "torch", classes, **recipe.architecture())

@@ -2,7 +2,7 @@
 
 Written for this project from what is known of the original (tf_keras, no paper).
 
-Shapes: B clips, T frames, R = 1 + T rows (the class token and the frames), J = 54 joints, D = 2 coordinates.
+Shapes: B clips, T frames, R = 1 + T rows (the class token and the frames), J joints, D numbers each.
 """
 
 from __future__ import annotations
@@ -18,29 +18,38 @@ from utils.errors import BenchError
 
 tf, keras = load()
 
-JOINTS, DIMS = 54, 2
 WIDTH, HIDDEN, HEADS, BLOCKS = 64, 512, 4, 6
 DROPOUT = 0.1
 ROWS = 250
 """Rows of the published input, and of the table of positions."""
 
 
-def build(classes: int, *, dropout: float | None = None, no_pos: bool = False, no_mask: bool = False) -> Any:  # noqa: ANN401 - a tf_keras model
+def build(
+    classes: int,
+    *,
+    joints: int = 54,
+    channels: int = 2,
+    dropout: float | None = None,
+    no_pos: bool = False,
+    no_mask: bool = False,
+) -> Any:  # noqa: ANN401 - a tf_keras model
     """Build SPOBET with random weights.
 
     Args:
         classes: how many glosses the head tells apart.
+        joints: J; 54 as published.
+        channels: D; x and y as published.
         dropout: after the attention and after the hidden layer of each block; 0.1 where none is given.
         no_pos: as published: rows have no position, so that the order of frames is not seen.
         no_mask: as published: clips are filled up with zeros to 250 rows, which are attended to; what is
             longer is cut there.
 
     Returns:
-        A tf_keras model: float32 [B, T, 54, 2] and int64 [B] (how many frames are the clip's) to logits
+        A tf_keras model: float32 [B, T, J, D] and int64 [B] (how many frames are the clip's) to logits
         [B, classes].
     """
     network = Spobet(classes, DROPOUT if dropout is None else dropout, no_pos=no_pos, no_mask=no_mask)
-    network(tf.zeros((1, 1, JOINTS, DIMS)), tf.ones(1, tf.int64))  # Keras makes weights at the first call
+    network(tf.zeros((1, 1, joints, channels)), tf.ones(1, tf.int64))  # Keras makes weights at the first call
     return network
 
 
@@ -110,7 +119,7 @@ class Spobet(keras.Model):  # type: ignore[misc, name-defined]
         return x, attentions
 
     def _input_rows(self, points: Any, lengths: Any) -> tuple[Any, Any]:  # noqa: ANN401
-        """Return token and frames [B, R, 108], and which rows to attend to: bool [B, 1, R], or None."""
+        """Return token and frames [B, R, J * D], and which rows to attend to: bool [B, 1, R], or None."""
         x = vectors(points)
         inside = tf.sequence_mask(lengths, tf.shape(x)[1])  # [B, T]
         x = tf.where(inside[..., None], x, tf.zeros_like(x))
@@ -128,9 +137,9 @@ def vectors(points: Any) -> Any:  # noqa: ANN401
     return tf.reshape(x, [tf.shape(x)[0], tf.shape(x)[1], points.shape[2] * points.shape[3]])
 
 
-def pretraining_head() -> Any:  # noqa: ANN401 - a tf_keras layer
-    """Return the layer that guesses frames [..., 108] from rows [..., 64], for pre-training alone."""
-    head = keras.layers.Dense(JOINTS * DIMS)
+def pretraining_head(network: Any) -> Any:  # noqa: ANN401 - a tf_keras layer
+    """Return the layer that guesses frames [..., J * D] from rows [..., 64], for pre-training alone."""
+    head = keras.layers.Dense(network.embed.kernel.shape[0])
     head.build((None, WIDTH))
     return head
 
@@ -148,11 +157,18 @@ def blocks(network: Any) -> list[Any]:  # noqa: ANN401 - Keras layers
     return [network.embed, *([network.positions] if network.positions else []), *network.encoder]
 
 
-def gmacs(classes: int, frames: int, *, no_mask: bool = False, **_others: Any) -> float:  # noqa: ANN401
-    """Return the multiply-adds, in 10^9, of one clip: matrix products alone, as for the other networks."""
+def gmacs(
+    classes: int,
+    shape: tuple[int, ...],
+    *,
+    no_mask: bool = False,
+    **_others: Any,  # noqa: ANN401 - what else a builder takes: it costs nothing
+) -> float:
+    """Return the multiply-adds, in 10^9, of clips [B, T, J, D]: matrix products alone, as elsewhere."""
+    clips, frames, joints, channels = shape
     rows = ROWS if no_mask else frames + 1
     block = 4 * WIDTH**2 + 2 * WIDTH * HIDDEN + 2 * rows * WIDTH
-    return (rows * (JOINTS * DIMS * WIDTH + BLOCKS * block) + WIDTH * classes) / 1e9
+    return clips * (rows * (joints * channels * WIDTH + BLOCKS * block) + WIDTH * classes) / 1e9
 
 
 def load_checkpoint(network: Any, path: Path) -> None:  # noqa: ANN401 - a tf_keras model

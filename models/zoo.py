@@ -207,6 +207,16 @@ _SPOTER = System(
     gmacs=0.3233,
     kind="spoter",
 )
+_SPOBET = System(
+    name="spobet",
+    paper="no paper: github.com/Kojk-AI/spobet",
+    licence="Apache-2.0",
+    input=LandmarkInput("spobet", 54),
+    builders={"tensorflow": "models.spobet:build"},
+    parameters=527_524,
+    gmacs=0.0582,
+    kind="spobet",
+)
 _GRU = System(
     name="gru",
     paper="Cho et al. 2014, arXiv:1406.1078",
@@ -249,6 +259,7 @@ ROWS: tuple[System, ...] = (
     _x3d("m", (16, 224), (3_179_574, 4.73), 75.94),
     _x3d("l", (16, 312), (5_538_684, 18.37), 77.44),
     _SPOTER,
+    _SPOBET,
     _GRU,
     _SIGN_CONFORMER,
 )
