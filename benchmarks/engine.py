@@ -96,6 +96,16 @@ class Engine(Protocol):
         """Train on train, choose on val, and leave the network with the chosen weights."""
         ...
 
+    def restore(self, train: Batches) -> None:
+        """Leave the network with the weights that a finished run of this recipe kept in the job's folder.
+
+        `train` is what that run was trained on: scores may be distances from its clips.
+
+        Raises:
+            BenchError: they are gone, damaged, or of another network.
+        """
+        ...
+
     def predict(self, part: Batches) -> Scores:
         """Return the scores of every clip of a part, in the order of `part.clips`."""
         ...

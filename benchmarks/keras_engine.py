@@ -45,6 +45,16 @@ class KerasEngine:
             fitted = Fit(self.learner, self.recipe, self.job).run(train, val)
             return replace(fitted, steps=fitted.steps + before.steps, seconds_before=before.seconds)
 
+    def restore(self, train: Batches) -> None:
+        """Leave the network with the weights that a finished run kept.
+
+        Raises:
+            BenchError: they are gone, damaged, or of another network.
+        """
+        del train  # a classifier needs no clips to compare with
+        with tf.device(self.device):
+            self.learner.choose()
+
     def predict(self, part: Batches) -> Scores:
         """Return float32 [clips, classes]: log of the mean over views of the softmax probabilities."""
         with tf.device(self.device):

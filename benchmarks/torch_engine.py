@@ -8,6 +8,7 @@ import resource
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pickle import UnpicklingError
 from typing import Any, cast
 
 import numpy as np
@@ -24,7 +25,7 @@ from benchmarks.torch_inputs import inputs_of
 from benchmarks.torch_network import build, freeze, set_norm_momentum
 from benchmarks.torch_optim import averaged, optimizer
 from models.counting import parameters
-from utils.errors import BenchError
+from utils.errors import FAILURE, BenchError
 from utils.files import write_whole
 from utils.threads import compute_threads
 from wlasl.loader import Batch
@@ -54,6 +55,22 @@ class TorchEngine:
     def fit(self, train: Batches, val: Batches) -> Fitted:
         """Train on train, choose on val, and leave the network with the chosen weights."""
         return Fit(self.learner, self.recipe, self.job).run(train, val)
+
+    def restore(self, train: Batches) -> None:
+        """Leave the network with the weights that a finished run kept.
+
+        Raises:
+            BenchError: they are gone, damaged, or of another network.
+        """
+        del train  # a classifier needs no clips to compare with
+        try:
+            self.learner.choose()
+        except (OSError, RuntimeError, KeyError, EOFError, UnpicklingError) as error:
+            reason = str(error).partition("\n")[0]
+            raise BenchError(
+                f"Cannot take up {self.job.folder / BEST}: {reason}. Run again with --again.",
+                exit_code=FAILURE,
+            ) from error
 
     def predict(self, part: Batches) -> Scores:
         """Return float32 [clips, classes]: log of the mean over views of the softmax probabilities."""

@@ -315,6 +315,15 @@ def test_a_state_that_holds_python_objects_is_never_unpickled(tmp_path):
         unpack((tmp_path / "bad.npz").read_bytes(), {"weight": [tf.Variable(0.0)]})
 
 
+def test_a_finished_run_s_weights_are_taken_up_again(tmp_path):
+    first = KerasEngine(recipe(epochs=1), job(tmp_path))
+    first.fit(TRAIN, VAL)
+    again = KerasEngine(recipe(epochs=1), job(tmp_path))
+    assert not np.allclose(again.predict(VAL), first.predict(VAL))
+    again.restore(TRAIN)
+    np.testing.assert_array_equal(again.predict(VAL), first.predict(VAL))
+
+
 def test_chosen_weights_that_are_gone_are_a_sentence(shared):
     with pytest.raises(BenchError, match="Run again with --again"):
         shared.choose()

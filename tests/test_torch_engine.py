@@ -271,3 +271,23 @@ def test_facts_name_the_device_and_the_size(tmp_path):
     assert facts["device"] == "cpu"
     assert facts["parameters"] == sum(p.numel() for p in Tiny(CLASSES, 0).parameters())
     assert facts["peak_memory_mb"] > 50
+
+
+def test_a_finished_run_s_weights_are_taken_up_again(tmp_path):
+    train, val, test = parts()
+    first = TorchEngine(recipe(ema=0.5), job(tmp_path))
+    first.fit(train, val)
+    again = TorchEngine(recipe(ema=0.5), job(tmp_path))
+    assert not np.allclose(again.predict(test), first.predict(test))
+    again.restore(train)
+    np.testing.assert_array_equal(again.predict(test), first.predict(test))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no checkpoint", "other"])
+def test_weights_that_cannot_be_taken_up_are_said(tmp_path, content):
+    if content == "other":
+        torch.save({"state_dict": {"x": torch.zeros(1)}}, tmp_path / "best.pt")
+    elif content is not None:
+        (tmp_path / "best.pt").write_bytes(content)
+    with pytest.raises(BenchError, match=r"Cannot take up .*best.pt.*Run again with --again"):
+        TorchEngine(recipe(), job(tmp_path)).restore(parts()[0])
