@@ -95,7 +95,7 @@ def arms(planes: Planes, joints: tuple[str, ...], turns: Numbers, *, hands: bool
             moving = [at[later] for later in chain[step + 1 :] if later in at] + tail
             clips = np.flatnonzero(angle)
             if name in at and moving and len(clips):
-                part = np.ix_(moving, range(planes.shape[1]), clips)
+                part = np.ix_(np.array(moving), np.arange(planes.shape[1]), clips)
                 planes[part] = _turned_arm(planes[part], angle[clips], planes[at[name]][:, clips])
     return planes
 

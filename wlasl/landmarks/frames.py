@@ -16,6 +16,9 @@ from wlasl.landmarks.gaps import bridged
 
 Indices = npt.NDArray[np.int64]
 
+_TOGETHER = 256
+"""Clips that are read at a time."""
+
 
 class Store(Protocol):
     """What the loader needs of a store of landmarks."""
@@ -49,18 +52,20 @@ class Frames:
         self, store: Store, ids: Sequence[str], joints: tuple[str, ...], dims: Literal[2, 3], bridge: int = 0
     ) -> None:
         """Read them."""
-        found = [_read(store, clip) for clip in ids]
-        self.lengths: Indices = np.array([len(points) for points in found], np.int64)
-        self._starts = np.cumsum(self.lengths) - self.lengths
         self._joints, self._dims = len(joints), dims
-        whole = np.concatenate(found) if found else np.empty((0, len(store.joints), dims), np.float32)
-        del found
-        whole = Landmarks(whole, store.joints, source="").select(joints, dims)
-        if bridge:
-            whole = bridged(whole, self.lengths, bridge)
+        # Some clips at a time: selecting joints costs much per call, and nothing is held thrice.
+        parts, lengths = [], [0]
+        for first in range(0, len(ids), _TOGETHER):
+            found = [_read(store, clip) for clip in ids[first : first + _TOGETHER]]
+            frames = [len(points) for points in found]
+            whole = Landmarks(np.concatenate(found), store.joints, source="").select(joints, dims)
+            parts.append(bridged(whole, np.array(frames), bridge) if bridge else whole)
+            lengths += frames
+        self.lengths: Indices = np.array(lengths[1:], np.int64)
+        self._starts = np.cumsum(self.lengths) - self.lengths
         # The last frame of all, of which nothing is seen, stands behind every clip's end.
-        self._rows = np.full((len(whole) + 1, len(joints) * dims), np.nan, np.float32)
-        self._rows[:-1] = whole.reshape(len(whole), -1)
+        parts.append(np.full((1, len(joints), dims), np.nan, np.float32))
+        self._rows = np.concatenate(parts).reshape(-1, len(joints) * dims)
 
     def planes(self, positions: Indices, moments: Moments) -> Planes:
         """Return clips at moments as planes [J, D, B, T]; NaN behind a clip's last moment.
