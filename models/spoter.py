@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor, nn
 
+from models import cpu
 from utils.errors import BenchError
 
 POSITIONS = 256
@@ -53,8 +54,7 @@ class Attention(nn.Module):
             d = x.shape[2]
             (q,) = self.split(F.linear(x, self.in_proj_weight[:d], self.in_proj_bias[:d]), 1)
             k, v = self.split(F.linear(memory, self.in_proj_weight[d:], self.in_proj_bias[d:]), 2)
-        dropped = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, seen, dropped)
+        y = cpu.attention(q, k, v, seen, self.dropout if self.training else 0.0)
         out: Tensor = self.out_proj(y.transpose(1, 2).flatten(2))
         return out
 
@@ -67,13 +67,16 @@ class Layer(nn.Module):
         super().__init__()
         self.linear1 = nn.Linear(d, hidden)
         self.linear2 = nn.Linear(hidden, d)
-        self.dropout = nn.Dropout(dropout)
+        self.rate = dropout
+
+    def drop(self, x: Tensor) -> Tensor:
+        """Drop from x, of any shape, in training."""
+        return cpu.dropout(x, self.rate) if self.training else x
 
     def feed_forward(self, x: Tensor) -> Tensor:
         """Map [B, N, d] to the same shape."""
-        hidden = self.dropout(F.relu(self.linear1(x)))
-        out: Tensor = self.dropout(self.linear2(hidden))
-        return out
+        rate = self.rate if self.training else 0.0
+        return self.drop(cpu.feed_forward(x, self.linear1, self.linear2, rate))
 
 
 class EncoderLayer(Layer):
@@ -87,7 +90,7 @@ class EncoderLayer(Layer):
 
     def forward(self, x: Tensor, seen: Tensor | None) -> Tensor:
         """Map frames [B, T, d] to the same shape."""
-        x = self.norm1(x + self.dropout(self.self_attn(x, None, seen)))
+        x = self.norm1(x + self.drop(self.self_attn(x, None, seen)))
         out: Tensor = self.norm2(x + self.feed_forward(x))
         return out
 
@@ -104,8 +107,8 @@ class DecoderLayer(Layer):
     def forward(self, query: Tensor, memory: Tensor, seen: Tensor | None) -> Tensor:
         """Map the query [B, 1, d] to the same shape."""
         # Where self-attention was: its residual with the query itself remains.
-        query = self.norm1(query + self.dropout(query))
-        query = self.norm2(query + self.dropout(self.multihead_attn(query, memory, seen)))
+        query = self.norm1(query + self.drop(query))
+        query = self.norm2(query + self.drop(self.multihead_attn(query, memory, seen)))
         out: Tensor = self.norm3(query + self.feed_forward(query))
         return out
 
