@@ -209,7 +209,7 @@ _SPOTER = System(
 )
 _SPOBET = System(
     name="spobet",
-    paper="no paper: github.com/Kojk-AI/spobet",
+    paper="Kojk-AI/spobet",
     licence="Apache-2.0",
     input=LandmarkInput("spobet", 54),
     builders={"tensorflow": "models.spobet:build"},

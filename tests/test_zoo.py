@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from models import counting  # noqa: E402
 PIXELS = [row.name for row in zoo.ROWS if isinstance(row.input, zoo.Input)]
 LANDMARKS = [row.name for row in zoo.ROWS if row.name not in PIXELS and "torch" in row.builders]
 NAMES = [*PIXELS, *LANDMARKS]
+OTHERS = [row.name for row in zoo.ROWS if row.name not in NAMES]
 # Millions of parameters by classes, from the papers' implementations; published multiply-adds in 10^9.
 PUBLISHED_PARAMETERS = {
     ("i3d", 100): 12.39,
@@ -91,6 +93,7 @@ def test_the_table_has_the_rows_that_it_promises():
     assert set(PIXELS) == {*movinets, "i3d", "s3d", "x3d-xs", "x3d-s", "x3d-m", "x3d-l"}
     assert len(PIXELS) == len(set(PIXELS)) == 18
     assert {"spoter", "gru"} <= set(LANDMARKS)
+    assert set(OTHERS) == {"spobet"}
     assert len(zoo.ZOO) == len(zoo.ROWS)
 
 
@@ -150,7 +153,7 @@ def test_a_landmark_row_returns_a_logit_per_class_in_training_and_in_evaluation(
     network = zoo.build(name, "torch", 100, **recipe.architecture())
     for mode in (True, False):
         with torch.no_grad():
-            points = torch.rand(2, 4, row.input.joints, row.input.dims)
+            points = torch.rand(2, 4, row.input.joints, recipe.channels)
             logits = network.train(mode)(points, torch.tensor([4, 3]))
         assert logits.shape == (2, 100)
         assert logits.dtype == torch.float32
@@ -164,6 +167,17 @@ def test_a_landmark_row_states_its_skeleton_and_its_papers(name):
     assert "torch" in row.builders
     assert "arXiv:" in row.paper or "doi:" in row.paper
     assert row.licence
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_row_without_a_torch_network_states_its_input_and_is_measured_by_tests_of_its_own(name):
+    row, recipe = zoo.system(name), resolve(name, "100")
+    assert (recipe.engine, recipe.skeleton) == ("tensorflow", row.input.skeleton)
+    assert row.input.joints == len(SKELETONS[row.input.skeleton])
+    assert importlib.util.find_spec(row.builders["tensorflow"].partition(":")[0]) is not None
+    tests = (Path(__file__).parent / f"test_{name}.py").read_text(encoding="utf-8")
+    assert "row.parameters" in tests
+    assert "row.gmacs" in tests
 
 
 @pytest.mark.parametrize("name", PIXELS)
