@@ -176,6 +176,21 @@ def test_ranks_share_every_batch_and_count_the_same_steps(world):
             assert np.array_equal(part.inputs, batch.inputs[rank::world, :frames])
 
 
+@pytest.mark.parametrize("options", [{}, {"pad_to": 20}, {"buckets": True}])
+def test_small_batches_are_what_they_were_alone(options):
+    loader = loader_of(train=True, augment=LIVELY, batch_size=3, **options)
+    batches = list(loader.epoch(4))
+    assert len(batches) == 13
+    for batch in batches:
+        assert equal(batch, loader.batch(batch.indices, 4, train=True))
+        assert batch.inputs.flags.c_contiguous
+        assert (
+            batch.inputs.flags.owndata
+            or batch.inputs.base is None
+            or batch.inputs.base.size == batch.inputs.size
+        )
+
+
 def test_a_clip_that_the_store_lacks_is_named():
     with pytest.raises(BenchError, match="Clip c3 has no landmarks in the store"):
         LandmarkLoader(FakeStore([5, 5, 5]), clips_of(4), LandmarkOptions(batch_size=2))

@@ -250,14 +250,16 @@ def test_a_hand_is_not_measured_from_the_picture_s_corner_unless_told():
 # What holds for all of them.
 
 
+# Small enough that no box is cut at the picture's edge, which changes the numbers (see the test of that).
 @given(
-    seeds, st.sampled_from(NAMED), st.floats(0.5, 1.5), st.floats(-0.05, 0.05), st.sampled_from([0.0, 0.2])
+    seeds, st.sampled_from(NAMED), st.floats(0.5, 1.4), st.floats(-0.05, 0.05), st.sampled_from([0.0, 0.2])
 )
 def test_a_moved_and_scaled_signer_normalises_to_the_same_numbers(seed, name, factor, by, share):
     points = signer(seed, unseen_share=share, frames=12)
     points[
         :, :, [SPOTER.index(n) for n in ("nose", "neck", "left_shoulder", "right_shoulder", "left_eye")]
     ] = signer(seed, frames=12)[:, :, [0, 1, 7, 6, 3]]
+    points = moved(points, 0.6, (0, 0))
     found = normalise(name, moved(points, factor, (by, -by)), SPOTER)
     assert same(found, normalise(name, points, SPOTER), atol=2e-4)
 

@@ -17,7 +17,7 @@ from wlasl.clips import Clip
 from wlasl.landmarks.augment import after, before
 from wlasl.landmarks.augment_draws import Draws
 from wlasl.landmarks.augment_space import mirror
-from wlasl.landmarks.augment_time import Timing
+from wlasl.landmarks.augment_time import Moments, Timing
 from wlasl.landmarks.columns import Planes, columns
 from wlasl.landmarks.features import features
 from wlasl.landmarks.form import Points
@@ -25,11 +25,14 @@ from wlasl.landmarks.frames import Frames, Indices, Store
 from wlasl.landmarks.normalise import NORMALISATIONS
 from wlasl.landmarks.options import HIDDEN, LandmarkOptions
 from wlasl.loader import Batch
+from wlasl.order import ordered
 
 __all__ = ["LandmarkLoader", "LandmarkOptions"]
 
 _AHEAD = 2
-"""How many batches are made while the caller is busy with one."""
+"""How many batches (or groups of small ones) are made while the caller is busy with one."""
+_TOGETHER = 32
+"""Small batches are made together, up to so many clips."""
 _WINDOW = 8
 """Clips of like length are looked for among so many batches."""
 
@@ -83,18 +86,35 @@ class LandmarkLoader:
             world: how many share it.
         """
         order, size = self._order(epoch), self._options.batch_size
-        shares = (order[step * size : (step + 1) * size][rank::world] for step in range(start, self.steps()))
-        waiting: deque[Future[Batch]] = deque()
+        shares = [order[step * size : (step + 1) * size][rank::world] for step in range(start, self.steps())]
+        together = max(_TOGETHER * world // size, 1)
+        waiting: deque[Future[list[Batch]]] = deque()
         pool = ThreadPoolExecutor(1, "landmarks")
         try:
-            for share in shares:
-                waiting.append(pool.submit(self.batch, share, epoch, train=self._options.train))
+            for first in range(0, len(shares), together):
+                waiting.append(pool.submit(self._batches, shares[first : first + together], epoch))
                 if len(waiting) > _AHEAD:
-                    yield waiting.popleft().result()
+                    yield from waiting.popleft().result()
             while waiting:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def _batches(self, shares: Sequence[Indices], epoch: int) -> list[Batch]:
+        """Return one batch per share; they are made as one, since what a step costs hardly grows with it."""
+        whole = self.batch(np.concatenate(shares), epoch, train=self._options.train)
+        if len(shares) == 1:
+            return [whole]
+        ends = np.cumsum([len(share) for share in shares])
+        return [
+            self._part(whole, slice(end - len(share), end)) for share, end in zip(shares, ends, strict=True)
+        ]
+
+    def _part(self, whole: Batch, rows: slice) -> Batch:
+        """Return some rows of a batch as one of their own, as long as their longest clip."""
+        lengths = self.lengths[whole.indices[rows]] if whole.lengths is None else whole.lengths[rows]
+        inputs = whole.inputs[rows, : self._options.pad_to or int(lengths.max(initial=0))]
+        return Batch(inputs.copy(), whole.labels[rows], whole.indices[rows], lengths)
 
     def _order(self, epoch: int) -> Indices:
         """Return the clips' positions in the order of an epoch; the batch that is not full comes last."""
@@ -125,7 +145,7 @@ class LandmarkLoader:
         chosen = np.asarray(positions, np.int64).reshape(-1)
         augment = options.augment if train or options.augment_eval else None
         draws = None if augment is None else self._draws(chosen, key, train=train)
-        moments = self._timing.moments(self.lengths[chosen], augment, draws)
+        moments = self._ordered(self._timing.moments(self.lengths[chosen], augment, draws), chosen)
         planes = self._seen(self._frames.planes(chosen, moments))
         if augment is not None and draws is not None:
             planes = before(augment, planes, self.joints, draws)
@@ -143,6 +163,16 @@ class LandmarkLoader:
         if self._options.frozen_aug:
             return Draws([generator(seed, 0, 0, 0, int(train)) for _ in positions])
         return Draws([generator(seed, *keys, position + 1) for position in positions.tolist()])
+
+    def _ordered(self, moments: Moments, positions: Indices) -> Moments:
+        """Return moments in the order that a probe asks for: what follows is computed of that order."""
+        order, seed = self._options.order, self._options.order_seed
+        if order is None:
+            return moments
+        at = moments.at.copy()
+        for row, (position, length) in enumerate(zip(positions, moments.lengths, strict=True)):
+            at[row, :length] = at[row, ordered(order, int(length), generator(seed, int(position)))]
+        return Moments(at, moments.lengths)
 
     def _seen(self, planes: Planes) -> Planes:
         """Return planes as the probes leave them: some joints hidden, or everything mirrored."""
