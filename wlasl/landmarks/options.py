@@ -13,6 +13,7 @@ from wlasl.landmarks.augment_time import SAMPLINGS, Sampling
 from wlasl.landmarks.features import FEATURES, channels
 from wlasl.landmarks.joints import SKELETONS
 from wlasl.landmarks.normalise import check, unseen
+from wlasl.order import ORDERS, Order
 
 Hidden = Literal["left", "right", "hands"]
 HIDDEN: Mapping[Hidden, tuple[str, ...]] = {
@@ -50,6 +51,8 @@ class LandmarkOptions:
         buckets: clips of like length share a batch.
         mirror_eval: a probe: mirror every clip before anything else.
         hide: a probe: that hand, or both, is unseen in every clip.
+        order: a probe: the moments that are seen of every clip come in that order.
+        order_seed: of an order that is random.
     """
 
     batch_size: int
@@ -71,6 +74,8 @@ class LandmarkOptions:
     buckets: bool = False
     mirror_eval: bool = False
     hide: Hidden | None = None
+    order: Order | None = None
+    order_seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
@@ -97,6 +102,8 @@ class LandmarkOptions:
             raise BenchError(f"sampling={self.sampling} needs a number of frames. {wanted}")
         if self.hide is not None:
             lookup("thing to hide", self.hide, dict.fromkeys(map(str, HIDDEN)))
+        if self.order is not None:
+            lookup("order", self.order, dict.fromkeys(map(str, ORDERS)))
 
     @property
     def joints(self) -> tuple[str, ...]:
