@@ -76,7 +76,7 @@ def contact_sheet(path: Path, clip: Clip, chosen: Look) -> Image.Image:
     except VideoError as error:
         message = f"Clip {clip.id} cannot be shown: {path} cannot be read: {error}."
         raise BenchError(message, exit_code=FAILURE) from error
-    return _sheet(seen, _title(seen, clip, chosen))
+    return lay_out(seen, _title(seen, clip, chosen))
 
 
 def see(path: Path, clip: Clip, chosen: Look) -> Seen:
@@ -160,8 +160,8 @@ def _title(seen: Seen, clip: Clip, chosen: Look) -> list[str]:
     ]
 
 
-def _sheet(seen: Seen, title: list[str]) -> Image.Image:
-    """Lay out title and tiles: rows of filmed frames, each above its row of network inputs."""
+def lay_out(seen: Seen, title: list[str]) -> Image.Image:
+    """Return a sheet of a title and tiles: rows of filmed frames, each above its row of network inputs."""
     tile = max(_TILE, seen.inputs.shape[1])
     tall = max(frame.shape[0] for frame in seen.filmed)
     columns = min(_COLUMNS, len(seen.filmed))
