@@ -50,9 +50,23 @@ def write_record(results: Path, record: Record) -> Path:
     path = record_path(results, record)
     if record.status != "done" and path.exists() and _is_good(path):
         return path
-    body = record.model_dump(mode="json")
-    write_json(path, {**body, _CHECKSUM: _checksum(body)})
+    write_json(path, sealed(record.model_dump(mode="json")))
     return path
+
+
+def sealed(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body with its checksum, by which a later change is known."""
+    return {**body, _CHECKSUM: _checksum(body)}
+
+
+def unsealed(path: Path, body: dict[str, Any]) -> str:
+    """Take the checksum out of a body that was read from `path`, and say whether that was changed.
+
+    Raises:
+        BenchError: the body holds what none of ours can hold, NaN.
+    """
+    claimed = body.pop(_CHECKSUM, None)
+    return "" if claimed == _checksum_read(path, body) else "changed after it was written"
 
 
 def _is_good(path: Path) -> bool:
@@ -111,8 +125,7 @@ def read_record(path: Path) -> Stored:
         raise BenchError(
             f"{path} was written by a newer version of bench (format {version}). Update this one."
         )
-    claimed = body.pop(_CHECKSUM, None)
-    altered = "" if claimed == _checksum_read(path, body) else "changed after it was written"
+    altered = unsealed(path, body)
     try:
         record = Record.model_validate(body)
     except ValidationError as error:

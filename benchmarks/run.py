@@ -118,6 +118,17 @@ def finished(recipe: Recipe, results: Path) -> Outcome | None:
     return Outcome(stored.record, path, repeated=True)
 
 
+def engine_of(recipe: Recipe, job: Job) -> Engine:
+    """Build a recipe's engine; its framework is imported here.
+
+    Raises:
+        BenchError: no such device, a shape that the network cannot take, weights that do not fit.
+    """
+    module, _, name = _ENGINES[recipe.engine].partition(":")
+    engine: Engine = getattr(importlib.import_module(module), name)(recipe, job)
+    return engine
+
+
 def is_first_process() -> bool:
     """Say whether this is the process that a user started, before any engine can tell."""
     return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("SLURM_PROCID", "0") == "0"
@@ -153,7 +164,7 @@ class _Attempt:
         """Fit, predict and write the record; write a failed one where that ends in an error."""
         self._open_places()
         try:
-            engine = self._engine()
+            engine = engine_of(self.recipe, self.job)
             self.main = engine.main
             # A recipe that reproduces a paper's choice on test is the one exception, and is badged for it.
             judge: Part = "test" if clips_of.chosen_on_test(self.recipe) else "val"
@@ -175,12 +186,6 @@ class _Attempt:
             probe = self.places.results / ".writable"
             write_text(probe, "")
             probe.unlink(missing_ok=True)
-
-    def _engine(self) -> Engine:
-        """Build the recipe's engine; its framework is imported here."""
-        module, _, name = _ENGINES[self.recipe.engine].partition(":")
-        engine: Engine = getattr(importlib.import_module(module), name)(self.recipe, self.job)
-        return engine
 
     def _loader(self, part: Part, *, train: bool = False, watched: bool = False) -> Batches:
         """Return one part's batches."""
