@@ -35,6 +35,24 @@ POSE: tuple[str, ...] = (
 HOLISTIC: tuple[str, ...] = POSE + HANDS
 """MediaPipe Holistic without the face: 33 points of the body, then left and right hand."""
 
+BODY_25: tuple[str, ...] = (
+    *("nose", "neck", "right_shoulder", "right_elbow", "right_wrist"),
+    *("left_shoulder", "left_elbow", "left_wrist", "mid_hip", "right_hip", "right_knee", "right_ankle"),
+    *("left_hip", "left_knee", "left_ankle", "right_eye", "left_eye", "right_ear", "left_ear"),
+    *("left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel"),
+)
+"""OpenPose's 25 points of the body, in its order."""
+
+COCO: tuple[str, ...] = (
+    "nose",
+    *(
+        f"{side}_{name}"
+        for name in ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+        for side in SIDES
+    ),
+)
+"""COCO's 17 points of the body, in its order."""
+
 SPOTER_BODY: tuple[str, ...] = (
     "nose",
     "neck",

@@ -5,10 +5,15 @@ from __future__ import annotations
 import contextlib
 import statistics
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from wlasl.clips import Clip
+from wlasl.landmarks.form import Landmarks
 from wlasl.landmarks.store import LandmarkStore
+from wlasl.video import Video, VideoError, displayed_size
 
 _SLACK = 3
 """Headers of sound videos promise up to this many frames more than there are."""
@@ -16,19 +21,35 @@ _SAME_RATE = 0.05
 """Rates nearer than this, in frames per second, are the same: 29.97 is not 30 everywhere."""
 _NAMED = 3
 """How many clips a sentence names."""
+_MOST = 95
+"""So many per cent of the points must lie in a picture for it to be theirs: hands and elbows reach out."""
 
 
 def header_frames(path: Path | None) -> int | None:
     """Return how many frames the header of a video file promises; None where there is none to ask."""
     if path is None:
         return None
-    from wlasl.video import Video, VideoError  # noqa: PLC0415 - brings PyAV along
-
     try:
         with contextlib.closing(Video(path)) as video:
             return video.promised or None
     except (VideoError, OSError):
         return None
+
+
+def with_size(landmarks: Landmarks, path: Path | None) -> Landmarks:
+    """Return landmarks in pixels with the size of their video, where nobody says it and a video is at hand.
+
+    A video that the points do not fit into is another's, or was made smaller since: then nobody knows.
+    """
+    if landmarks.unit != "pixels" or landmarks.size is not None or path is None:
+        return landmarks
+    try:
+        with contextlib.closing(Video(path)) as video:
+            size = displayed_size(next(video.frames()))
+    except (VideoError, OSError, StopIteration):
+        return landmarks
+    reach = np.nanpercentile(landmarks.points[..., :2], _MOST, axis=(0, 1))
+    return replace(landmarks, size=size) if (reach <= size).all() else landmarks
 
 
 def notes_of(clips: Iterable[Clip], store: LandmarkStore) -> tuple[str, ...]:

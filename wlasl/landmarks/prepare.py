@@ -24,9 +24,11 @@ from utils.threads import allotted_cores
 from wlasl.clips import Clip
 from wlasl.entries import Source as FileSeen
 from wlasl.landmarks.form import LandmarkError, Landmarks
-from wlasl.landmarks.notes import header_frames, notes_of
-from wlasl.landmarks.sources import Outcome, Source, open_source
-from wlasl.landmarks.store import Facts, Form, LandmarkStore, Manifest, form_of, packed, write_manifest
+from wlasl.landmarks.manifest import Facts, Form, Manifest, form_of, packed, write_manifest
+from wlasl.landmarks.notes import header_frames, notes_of, with_size
+from wlasl.landmarks.source_kinds import Outcome, Source
+from wlasl.landmarks.sources import open_source
+from wlasl.landmarks.store import LandmarkStore
 from wlasl.landmarks.survey import State, finished, look, recovered
 from wlasl.shards import ShardWriter, latest, recover
 from wlasl.subsets import DataSet
@@ -35,7 +37,7 @@ from wlasl.video import VideoError, trim
 
 LOCK = "prepare.lock"
 _HEARD = 15
-"""So many clips are read before it is settled which form those of a source have, where it does not say."""
+"""So many clips are read before it is settled which form those of a source have: that of most."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +212,7 @@ class _Job:
         outcomes = iter(self.source.outcomes(todo, self.workers, self.progress))
         heard: list[Outcome] = []
         if work.form is None:
-            heard = list(islice(outcomes, 1 if self.source.joints else _HEARD))
+            heard = list(islice(outcomes, 1 if self.source.videos else _HEARD))
             forms = Counter(form_of(found) for _, found in heard if _is_whole(found))
             work.form = forms.most_common(1)[0][0] if forms else None
         return chain(heard, outcomes)
@@ -225,7 +227,8 @@ class _Job:
         """
         if isinstance(outcome, LandmarkError):
             raise outcome
-        found = self._cut(clip, outcome.checked().canonical())
+        whole = with_size(outcome.checked(), self.dataset.files.path(clip.id))
+        found = self._cut(clip, whole.canonical())
         form = form_of(found)
         work.form = work.form or form
         if form != work.form:

@@ -34,7 +34,7 @@ class ArrayFile:
         path: the file; `video_id` and `x` are read from it, nothing is unpickled.
 
     Attributes:
-        path: the file.
+        paths: the file.
 
     Raises:
         BenchError: it cannot be read, or is of another kind.
@@ -48,6 +48,7 @@ class ArrayFile:
     def __init__(self, path: Path) -> None:
         """Read which clips there are."""
         self.path = path
+        self.paths: tuple[Path, ...] = (path,)
         ids = self._array("video_id")
         if ids.ndim != 1 or not len(ids):
             raise BenchError(f"{path}: 'video_id' is {list(ids.shape)}; it must list the clips.")
@@ -58,6 +59,11 @@ class ArrayFile:
     def ids(self) -> tuple[str, ...]:
         """Return the ids of its clips, in the file's order."""
         return tuple(self._at)
+
+    def place(self, clip: Clip) -> str:
+        """Return nothing: a clip is found by its id."""
+        del clip
+        return ""
 
     def read(self, clip: Clip) -> Landmarks:
         """Return one clip's landmarks.
@@ -106,7 +112,9 @@ class HandsFile(ArrayFile):
 
     kind = "mediapipe-hands"
     joints = HANDS
-    notes = ("Hands lie in the order of their detection; left and right were told apart over each clip.",)
+    notes: tuple[str, ...] = (
+        "Hands lie in the order of their detection; left and right were told apart over each clip.",
+    )
 
     @functools.cached_property
     def _starts(self) -> Sequence[int]:
@@ -147,7 +155,7 @@ class PoseHandsFile(ArrayFile):
 
     kind = "mediapipe-holistic"
     joints = HOLISTIC
-    notes = ("At most the first 30 frames of a clip are there.",)
+    notes: tuple[str, ...] = ("At most the first 30 frames of a clip are there.",)
     whole = False
 
     def _clip(self, at: int) -> Landmarks:

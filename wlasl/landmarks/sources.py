@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+import zipfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from utils.errors import BenchError
-from utils.files import sha256, short_hash
-from utils.names import lookup
-from utils.progress import Progress
-from wlasl.clips import Clip
-from wlasl.landmarks.form import LandmarkError, Landmarks
-from wlasl.landmarks.joints import HOLISTIC
-from wlasl.landmarks.readers_arrays import ArrayFile, HandsFile, PoseHandsFile
-from wlasl.landmarks.readers_mediapipe import holistic_npy, holistic_npz
-from wlasl.subsets import DataSet
-from wlasl.survey import Stamp, stamp_of
+import numpy as np
 
-Outcome = tuple[Clip, Landmarks | LandmarkError]
-Reader = Callable[[Path, Clip], Landmarks]
+from utils.errors import BenchError
+from utils.names import lookup
+from wlasl.clips import Subset
+from wlasl.landmarks.joints import HOLISTIC
+from wlasl.landmarks.readers_arrays import HandsFile, PoseHandsFile
+from wlasl.landmarks.readers_hrnet import LAYOUTS, hrnet
+from wlasl.landmarks.readers_mediapipe import holistic_npy, holistic_npz
+from wlasl.landmarks.readers_openpose import JOINTS, openpose
+from wlasl.landmarks.readers_pose import pose_file
+from wlasl.landmarks.readers_spoter import SpoterFiles
+from wlasl.landmarks.source_kinds import (
+    FileSource,
+    FrameSource,
+    ManyClips,
+    ManySource,
+    Reader,
+    Source,
+    VideoSource,
+)
+from wlasl.subsets import DataSet
 
 SOURCES: Mapping[str, str] = {
     "true": "the sample's own landmarks, drawn with its signers",
@@ -33,201 +41,14 @@ SOURCES: Mapping[str, str] = {
 }
 """The sources with a name; whatever else `--landmarks` says is the path of a file or folder."""
 
-VERSION = 1
-"""Raised when a reader gives other points for the same file: stores are then made anew."""
 
-
-class Source:
-    """Landmarks of a data set's clips.
-
-    Args:
-        name: a short name, for the recipe and the table.
-        kind: what found the landmarks, such as mediapipe-holistic: a column of the table.
-        where: the file or folder, for people; it is part of the key of a source without a name.
-
-    Attributes:
-        joints: the names of the joints, where they are known before anything is read; else None.
-        notes: what a reader should know of every clip.
-        whole: whether all frames of a clip are there, so that its first and last can be found.
-        videos: whether frames are counted in the very videos, so that nothing is to be compared.
-    """
-
-    whole = True
-    videos = False
-
-    def __init__(self, name: str, kind: str, where: str = "") -> None:
-        """Keep the names."""
-        self.name, self.kind, self.where = name, kind, where
-        self.joints: tuple[str, ...] | None = None
-        self.notes: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> str:
-        """Return 8 hexadecimal digits: two sources that share them share a store."""
-        return short_hash([VERSION, self.name, "" if self.name in SOURCES else self.where], 8)
-
-    def ids(self) -> Collection[str]:
-        """Return the ids of the clips that have landmarks, readable or not."""
-        raise NotImplementedError
-
-    def read(self, clip: Clip) -> Landmarks:
-        """Return a clip's landmarks, as they are.
-
-        Raises:
-            LandmarkError: there are none, or they are of no use.
-        """
-        raise NotImplementedError
-
-    def stamp(self, clip: Clip) -> Stamp:
-        """Return what changes when a clip's file does: its size and date.
-
-        Raises:
-            OSError: the file is gone.
-        """
-        raise NotImplementedError
-
-    def digest(self, clip: Clip) -> str:
-        """Return 32 hexadecimal digits of the content of a clip's file: a copy of another date has the same.
-
-        Raises:
-            OSError: the file is gone.
-        """
-        raise NotImplementedError
-
-    def cut(self, clip: Clip) -> str:
-        """Return which frames of a file are a clip, as the metadata says."""
-        return f"{clip.frame_start}..{clip.frame_end}" if self.whole else ""
-
-    def outcomes(self, clips: Iterable[Clip], workers: int, progress: Progress) -> Iterator[Outcome]:
-        """Yield each clip's landmarks, or why there are none."""
-        del workers, progress
-        return ((clip, self._tried(clip)) for clip in clips)
-
-    def _tried(self, clip: Clip) -> Landmarks | LandmarkError:
-        """Return a clip's landmarks, or why there are none."""
-        try:
-            return self.read(clip)
-        except LandmarkError as error:
-            return error
-        except OSError as error:
-            return LandmarkError("unreadable", error.strerror or str(error))
-
-
-class FileSource(Source):
-    """A file, or a folder of frames, for each clip.
-
-    Args:
-        name: a short name.
-        kind: what found the landmarks.
-        where: the folder.
-        files: the path of each clip's landmarks.
-        reader: reads one.
-    """
-
-    def __init__(self, name: str, kind: str, where: Path, files: Mapping[str, Path], reader: Reader) -> None:
-        """Keep the files."""
-        super().__init__(name, kind, str(where.resolve()))
-        self._files, self._reader = files, reader
-
-    def ids(self) -> Collection[str]:
-        """Return the ids that have a file."""
-        return self._files.keys()
-
-    def read(self, clip: Clip) -> Landmarks:
-        """Read a clip's file."""
-        if clip.id not in self._files:
-            raise LandmarkError("missing", f"there is no file for it in {self.where}")
-        return self._reader(self._files[clip.id], clip)
-
-    def stamp(self, clip: Clip) -> Stamp:
-        """Return the size and date of a clip's file."""
-        return stamp_of(self._files[clip.id])
-
-    def digest(self, clip: Clip) -> str:
-        """Return the digest of a clip's file."""
-        return sha256(self._files[clip.id])[:32]
-
-
-class ArraySource(Source):
-    """One file for many clips; when it changes, all of them are read again.
-
-    Args:
-        name: a short name.
-        file: the open file.
-    """
-
-    def __init__(self, name: str, file: ArrayFile) -> None:
-        """Keep the file."""
-        super().__init__(name, file.kind, str(file.path.resolve()))
-        self.joints, self.notes, self.whole = file.joints, file.notes, file.whole
-        self._file, self._digest = file, ""
-        self._stamp = stamp_of(file.path)
-
-    def ids(self) -> Collection[str]:
-        """Return the ids that the file holds."""
-        return self._file.ids()
-
-    def read(self, clip: Clip) -> Landmarks:
-        """Read a clip out of the file."""
-        return self._file.read(clip)
-
-    def stamp(self, clip: Clip) -> Stamp:
-        """Return the size and date of the file."""
-        del clip
-        return self._stamp
-
-    def digest(self, clip: Clip) -> str:
-        """Return the digest of the file."""
-        del clip
-        self._digest = self._digest or sha256(self._file.path)[:32]
-        return self._digest
-
-
-class VideoSource(Source):
-    """Landmarks that are found in the videos themselves, by MediaPipe.
-
-    Args:
-        dataset: whose videos.
-    """
-
-    videos = True
-
-    def __init__(self, dataset: DataSet) -> None:
-        """Keep the videos."""
-        super().__init__("mediapipe", "mediapipe-holistic")
-        self.joints = HOLISTIC
-        self._files = {clip.id: path for clip in dataset.available() if (path := dataset.files.path(clip.id))}
-
-    def ids(self) -> Collection[str]:
-        """Return the ids that have a video."""
-        return self._files.keys()
-
-    def read(self, clip: Clip) -> Landmarks:
-        """Find a clip's landmarks, alone."""
-        from utils.progress import Silent  # noqa: PLC0415 - here alone
-
-        for _, outcome in self.outcomes([clip], 1, Silent()):
-            if isinstance(outcome, Landmarks):
-                return outcome
-            raise outcome
-        raise LandmarkError("unreadable", "nothing came back")
-
-    def stamp(self, clip: Clip) -> Stamp:
-        """Return the size and date of a clip's video."""
-        return stamp_of(self._files[clip.id])
-
-    def digest(self, clip: Clip) -> str:
-        """Return the digest of a clip's video."""
-        return sha256(self._files[clip.id])[:32]
-
-    def outcomes(self, clips: Iterable[Clip], workers: int, progress: Progress) -> Iterator[Outcome]:
-        """Let MediaPipe look at the videos, several at once."""
-        from wlasl.landmarks.extract import extract  # noqa: PLC0415 - brings MediaPipe's environment along
-
-        found: Iterator[Outcome] = extract(
-            [(clip, self._files[clip.id]) for clip in clips], workers, progress
-        )
-        return found
+def files_of(folder: Path, suffix: str) -> dict[str, Path]:
+    """Return a folder's files of a kind, by the stem of their names."""
+    if not folder.is_dir():
+        return {}
+    with os.scandir(folder) as entries:
+        found = sorted(entry.name for entry in entries if entry.name.endswith(suffix) and entry.is_file())
+    return {name.removesuffix(suffix): folder / name for name in found if not name.startswith(".")}
 
 
 def open_source(dataset: DataSet, name: str) -> Source:
@@ -240,16 +61,13 @@ def open_source(dataset: DataSet, name: str) -> Source:
     Raises:
         BenchError: no such source, nothing at its place, or a format that is not read.
     """
-    if name == "mediapipe":
-        return VideoSource(dataset)
-    folder = dataset.root / "landmarks"
-    if name == "true":
-        return _true(dataset, folder)
     if name in SOURCES:
-        return _named(dataset, name, folder)
+        source = VideoSource(dataset) if name == "mediapipe" else _named(dataset, name)
+        source.named = True
+        return source
     path = Path(name).expanduser()
     if path.exists():
-        return open_path(path)
+        return open_path(path, dataset.subset)
     if os.sep in name or path.suffix:
         raise BenchError(f"There is no file or folder {name} to read landmarks from.")
     lookup("source of landmarks", name, SOURCES)
@@ -262,13 +80,16 @@ def _true(dataset: DataSet, folder: Path) -> Source:
         known = ", ".join(found for found in SOURCES if found != "true")
         raise BenchError(f"Only the sample has true landmarks. For {dataset.root}: {known}, or a path.")
     reader = partial(holistic_npz, source="true")
-    source = FileSource("true", "true", folder, _files(folder, ".npz"), reader)
+    source = FileSource("true", "true", folder, files_of(folder, ".npz"), reader)
     source.joints = HOLISTIC
     return source
 
 
-def _named(dataset: DataSet, name: str, folder: Path) -> Source:
+def _named(dataset: DataSet, name: str) -> Source:
     """Open one of the sources that lie beside the videos."""
+    folder = dataset.root / "landmarks"
+    if name == "true":
+        return _true(dataset, folder)
     places = {"holistic": "holistic", "hands": "asl300_hands.npz", "pose-hands": "asl300_pose_hands_30.npz"}
     path = folder / places[name]
     if not path.exists():
@@ -277,64 +98,78 @@ def _named(dataset: DataSet, name: str, folder: Path) -> Source:
         message = f"There are no landmarks {name!r} for {dataset.subset.name}: {path} is missing"
         more = "true" if dataset.subset.name == "sample" else "mediapipe"
         raise BenchError(f"{message} ({folder} {have}). Try --landmarks {more}, or give a path.")
-    return open_path(path, name)
+    return open_path(path, dataset.subset, name)
 
 
-def open_path(path: Path, name: str = "") -> Source:
+def open_path(path: Path, subset: Subset, name: str = "") -> Source:
     """Open a file or folder, whatever is in it.
 
     Args:
         path: where it lies.
+        subset: whose clips are wanted.
         name: its short name; made from the path's where it is empty.
 
     Raises:
         BenchError: it holds nothing that is read here.
     """
     name = name or re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("-._") or "landmarks"
-    return _folder(path, name) if path.is_dir() else ArraySource(name, _array_file(path))
+    if path.is_dir():
+        return _folder(path, subset, name)
+    if path.suffix == ".csv":
+        return ManySource(name, path, SpoterFiles([path], subset))
+    if path.suffix == ".npz" and (file := _array_file(path)):
+        return ManySource(name, path, file)
+    raise BenchError(f"{path} holds no landmarks of a format that is read here. {_READ}")
 
 
-def _array_file(path: Path) -> ArrayFile:
-    """Open a file of many clips."""
-    import numpy as np  # noqa: PLC0415 - here alone
-
-    if path.suffix == ".npz":
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                names = set(file.files)
-        except (ValueError, OSError) as error:
-            raise BenchError(f"{path} cannot be read ({error}).") from error
-        if {"x", "video_id"} <= names:
-            return HandsFile(path) if "lengths" in names else PoseHandsFile(path)
-    raise BenchError(f"{path} holds no landmarks of a format that is read here.")
+_READ = (
+    "Read are: a folder with an .npz, .npy or .pose file or a folder of OpenPose's JSON for each clip, "
+    "named as the clip; SPOTER's .csv; an .npz of many clips with 'x' and 'video_id'."
+)
 
 
-def _folder(folder: Path, name: str) -> Source:
-    """Open a folder with a file for each clip."""
-    readers: dict[str, tuple[str, Reader]] = {
-        ".npz": ("mediapipe-holistic", holistic_npz),
-        ".npy": ("mediapipe-holistic", holistic_npy),
-    }
-    for suffix, (kind, reader) in readers.items():
-        if files := _files(folder, suffix):
-            source = FileSource(name, kind, folder, files, reader)
-            source.joints = HOLISTIC
-            return source
-    raise BenchError(f"{folder} holds no landmarks of a format that is read here.")
+def _array_file(path: Path) -> ManyClips | None:
+    """Open an `.npz` of many clips, by the arrays that it holds."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            names = set(file.files)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise BenchError(f"{path} cannot be read ({error}).") from error
+    if not {"x", "video_id"} <= names:
+        return None
+    return HandsFile(path) if "lengths" in names else PoseHandsFile(path)
 
 
-def _files(folder: Path, suffix: str) -> dict[str, Path]:
-    """Return a folder's files of a kind, by the stem of their names."""
-    if not folder.is_dir():
-        return {}
+def _folder(folder: Path, subset: Subset, name: str) -> Source:
+    """Open a folder, by the suffix of the files in it."""
+    if tables := files_of(folder, ".csv"):
+        return ManySource(name, folder, SpoterFiles(tuple(tables.values()), subset))
+    if files := files_of(folder, ".npz"):
+        return _of(FileSource(name, "mediapipe-holistic", folder, files, holistic_npz), HOLISTIC)
+    if files := files_of(folder, ".npy"):
+        kind, reader, joints = _arrays(next(iter(files.values())))
+        return _of(FileSource(name, kind, folder, files, reader), joints)
+    if files := files_of(folder, ".pose"):
+        return FileSource(name, "pose-file", folder, files, pose_file)
     with os.scandir(folder) as entries:
-        found = sorted(entry.name for entry in entries if entry.name.endswith(suffix))
-    return {name.removesuffix(suffix): folder / name for name in found if not name.startswith(".")}
+        folders = {entry.name: folder / entry.name for entry in entries if entry.is_dir()}
+    if found := {clip.id: folders[clip.id] for clip in subset.clips if clip.id in folders}:
+        return _of(FrameSource(name, "openpose", folder, found, openpose), JOINTS)
+    raise BenchError(f"{folder} holds no landmarks of the clips of {subset.name}. {_READ}")
 
 
-def folder_digest(paths: Iterable[Path]) -> str:
-    """Return 32 hexadecimal digits of the content of several files, in their order."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:32]
+def _of(source: Source, joints: tuple[str, ...]) -> Source:
+    """Return a source whose joints are known."""
+    source.joints = joints
+    return source
+
+
+def _arrays(path: Path) -> tuple[str, Reader, tuple[str, ...]]:
+    """Return what the arrays of a folder are, by the shape of one: Holistic's [T, 150], else HRNet's."""
+    try:
+        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+    except (ValueError, OSError, EOFError):
+        shape = ()
+    if len(shape) == 3 and shape[1] in LAYOUTS:  # noqa: PLR2004 - frames, points, numbers
+        return "hrnet", hrnet, LAYOUTS[shape[1]][1]
+    return "mediapipe-holistic", holistic_npy, HOLISTIC

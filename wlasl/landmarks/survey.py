@@ -11,8 +11,8 @@ from typing import Any
 from utils.errors import BenchError
 from wlasl.clips import Clip
 from wlasl.entries import Entry
-from wlasl.landmarks.sources import Source
-from wlasl.landmarks.store import MANIFEST, Form, Manifest, entry_facts, read_manifest
+from wlasl.landmarks.manifest import MANIFEST, Form, Manifest, entry_facts, read_manifest
+from wlasl.landmarks.source_kinds import Source
 from wlasl.shards import index_path, latest, shards
 from wlasl.subsets import DataSet
 from wlasl.survey import Stamp, Survey
