@@ -15,15 +15,13 @@ class GruRecipe(LandmarkRecipe):
 
     hidden: int = Field(default=192, ge=1, description="units per direction")
     layers: int = Field(default=2, ge=1, description="GRUs on top of each other")
-    velocities: bool = Field(default=True, description="show how far each joint moved since the last frame")
 
     def architecture(self) -> dict[str, Any]:
         """Return what the network's builder is told besides its row's own options."""
         return {
             **super().architecture(),
             "joints": len(SKELETONS[self.skeleton]),
-            "dims": self.dims,
+            "channels": self.channels,
             "hidden": self.hidden,
             "layers": self.layers,
-            "velocities": self.velocities,
         }

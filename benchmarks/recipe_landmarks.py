@@ -10,7 +10,6 @@ from benchmarks.recipe_augment import AugmentFields
 from benchmarks.recipe_base import Recipe
 from wlasl.landmarks.features import channels
 from wlasl.landmarks.joints import SKELETONS
-from wlasl.landmarks.joints import SKELETONS
 
 
 class LandmarkRecipe(Recipe, AugmentFields):
@@ -76,5 +75,5 @@ class SpoterRecipe(LandmarkRecipe):
 
     def architecture(self) -> dict[str, Any]:
         """Return what the network's builder is told besides its row's own options."""
-        shape = {"joints": len(SKELETONS[self.skeleton]), "dims": self.dims}
+        shape = {"joints": len(SKELETONS[self.skeleton]), "channels": self.channels}
         return {**super().architecture(), **shape, "single_pos": self.single_pos}

@@ -99,7 +99,9 @@ TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     # The plain baseline has no paper of its own to follow.
     "sign-conformer": {DEFAULT: _CONFORMER},
-    "gru": {DEFAULT: {"epochs": 60, "batch_size": 16, "dropout": 0.5}},
+    "gru": {
+        DEFAULT: {"epochs": 60, "batch_size": 16, "dropout": 0.5, "features": ("coordinates", "velocity")}
+    },
 }
 
 

@@ -96,7 +96,7 @@ def feed_forward(x: Tensor, first: torch.nn.Linear, second: torch.nn.Linear, rat
     if torch.is_autocast_enabled("cpu"):
         tensors = [tensor.to(torch.get_autocast_dtype("cpu")) for tensor in tensors]
     with torch.autocast("cpu", enabled=False):
-        out: Tensor = _FeedForward.apply(rate, *tensors)  # type: ignore[no-untyped-call]
+        out: Tensor = _FeedForward.apply(rate, *tensors)
     return out.view(x.shape)
 
 

@@ -13,9 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-FRAMES = 10
-"""Movement is counted over so many frames: about as large as the coordinates themselves."""
-
 
 class Gru(nn.Module):
     """Layers of GRUs in both directions, pooled over time, and a linear classifier.
@@ -26,14 +23,11 @@ class Gru(nn.Module):
 
     head: ClassVar[tuple[str, ...]] = ("linear_class.",)
 
-    def __init__(
-        self, classes: int, width: int, hidden: int, layers: int, dropout: float, *, velocities: bool
-    ) -> None:
-        """Make the network with random weights for `width` coordinates a frame."""
+    def __init__(self, classes: int, width: int, hidden: int, layers: int, dropout: float) -> None:
+        """Make the network with random weights for `width` numbers a frame."""
         super().__init__()
-        self.velocities = velocities
         rates = [0.0] + [dropout] * (layers - 1)
-        inputs = [width * (1 + velocities)] + [2 * hidden] * (layers - 1)
+        inputs = [width] + [2 * hidden] * (layers - 1)
         self.layers = nn.ModuleList(
             nn.GRU(size, hidden, batch_first=True, bidirectional=True) for size in inputs
         )
@@ -45,7 +39,7 @@ class Gru(nn.Module):
         """Map landmarks [B, T, J, D], each with `lengths` [B] frames (None: all), to logits [B, classes]."""
         if not len(points):  # a process may have none of a last, small batch
             return self.forward(points.new_zeros(1, 1, *points.shape[2:]))[:0]
-        x = self.moving(points.flatten(2))
+        x = points.flatten(2)
         if lengths is None or lengths.is_meta:
             lengths = torch.full((len(x),), x.shape[1], device="cpu")
         host = lengths.cpu()
@@ -54,13 +48,6 @@ class Gru(nn.Module):
         mean = x.sum(1) / lengths.to(x.device)[:, None]
         out: Tensor = self.linear_class(self.dropout(torch.cat([mean, *last], dim=1)))
         return out
-
-    def moving(self, x: Tensor) -> Tensor:
-        """Add to coordinates [B, T, C] how far each has moved since the frame before: [B, T, 2 C]."""
-        if not self.velocities:
-            return x
-        moved = torch.cat([torch.zeros_like(x[:, :1]), x.diff(dim=1)], dim=1)
-        return torch.cat([x, FRAMES * moved], dim=2)
 
     def blocks(self) -> list[nn.Module]:
         """Return the backbone's parts from input to output."""
@@ -83,11 +70,10 @@ def build(
     *,
     dropout: float | None = None,
     joints: int = 54,
-    dims: int = 2,
+    channels: int = 4,
     hidden: int = 192,
     layers: int = 2,
-    velocities: bool = True,
 ) -> Gru:
     """Build the baseline with random weights."""
     rate = 0.5 if dropout is None else dropout
-    return Gru(classes, joints * dims, hidden, layers, rate, velocities=velocities)
+    return Gru(classes, joints * channels, hidden, layers, rate)

@@ -243,16 +243,18 @@ def waves(count: int, d: int) -> Tensor:
     return torch.stack([at.sin(), at.cos()], dim=2).flatten(1)[:, :d]
 
 
-def width(name: str, joints: int, dims: int, heads: int = 9) -> int:
-    """Return d = joints * dims.
+def width(name: str, joints: int, channels: int, heads: int = 9) -> int:
+    """Return d = joints * channels.
 
     Raises:
         BenchError: the heads cannot share it evenly.
     """
-    if joints * dims % heads:
+    if joints * channels % heads:
         advice = "Use the skeleton spoter or spobet (54 joints)."
-        raise BenchError(f"{name} has {heads} heads, which cannot share {joints} x {dims} numbers. {advice}")
-    return joints * dims
+        raise BenchError(
+            f"{name} has {heads} heads, which cannot share {joints} x {channels} numbers. {advice}"
+        )
+    return joints * channels
 
 
 def build(
@@ -261,12 +263,12 @@ def build(
     dropout: float | None = None,
     single_pos: bool = False,
     joints: int = 54,
-    dims: int = 2,
+    channels: int = 2,
 ) -> Classifier:
     """Build SPOTER with random weights; `single_pos` as published, else a position per frame.
 
     Raises:
         BenchError: so many coordinates cannot be shared by 9 heads.
     """
-    d = width("spoter", joints, dims)
+    d = width("spoter", joints, channels)
     return Classifier(classes, d, 0.1 if dropout is None else dropout, single_pos=single_pos)

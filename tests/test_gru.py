@@ -14,7 +14,7 @@ LENGTHS = (9, 2, 5, 1)
 def network(**options):
     """Make a small network whose random weights are the same each time."""
     torch.manual_seed(0)
-    return gru.build(7, **{"hidden": 8, **options}).eval()
+    return gru.build(7, **{"hidden": 8, "channels": 2, **options}).eval()
 
 
 def clips():
@@ -25,9 +25,8 @@ def clips():
     return points, torch.tensor(LENGTHS)
 
 
-@pytest.mark.parametrize("velocities", [True, False])
-def test_a_batch_computes_what_its_clips_compute_alone(velocities):
-    net = network(velocities=velocities)
+def test_a_batch_computes_what_its_clips_compute_alone():
+    net = network()
     points, lengths = clips()
     together = net(points, lengths)
     alone = [net(points[row : row + 1, :length])[0] for row, length in enumerate(LENGTHS)]
@@ -36,17 +35,9 @@ def test_a_batch_computes_what_its_clips_compute_alone(velocities):
 
 
 def test_the_order_of_frames_is_seen():
-    net = network(velocities=False)
+    net = network()
     points = torch.rand(1, 20, 54, 2)
     assert (net(points) - net(points.flip(1))).abs().max() > 1e-4
-
-
-def test_movement_is_counted_from_the_second_frame_on():
-    points = torch.tensor([[[1.0, 2.0], [4.0, 1.0], [4.0, 1.5]]])
-    moving = network().moving(points)
-    torch.testing.assert_close(moving[..., :2], points)
-    expected = gru.FRAMES * torch.tensor([[[0.0, 0.0], [3.0, -1.0], [0.0, 0.5]]])
-    torch.testing.assert_close(moving[..., 2:], expected)
 
 
 def test_a_batch_of_no_clips_gives_no_logits_and_gradients_of_zero():
@@ -59,7 +50,7 @@ def test_a_batch_of_no_clips_gives_no_logits_and_gradients_of_zero():
 
 def test_layers_directions_and_units_are_as_asked():
     net = network(hidden=16, layers=3)
-    assert [layer.input_size for layer in net.layers] == [216, 32, 32]
+    assert [layer.input_size for layer in net.layers] == [108, 32, 32]
     assert all(layer.hidden_size == 16 and layer.bidirectional for layer in net.layers)
     assert net.linear_class.in_features == 64
     assert len(net.blocks()) == 3
