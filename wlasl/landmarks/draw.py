@@ -96,10 +96,14 @@ def skeleton(frame: Frame, points: Points, joints: tuple[str, ...], window: Wind
     """
     height, width = frame.shape[:2]
     scale = window.scale * _FINER
-    move = np.array([[scale, 0, -window.left * scale], [0, scale, -window.top * scale]])
+    # Where the frame's corner lies in the picture; OpenCV counts from the middle of a pixel.
+    corner = np.array([-window.left, -window.top], np.float64) * scale - 0.5
+    move = np.column_stack([np.eye(2) * scale, corner - scale / 2])
     shape = (window.shape[0] * _FINER, window.shape[1] * _FINER)
-    picture = cast(Frame, cv2.warpAffine(frame, move, shape, flags=cv2.INTER_LINEAR, borderValue=GROUND))
-    at = points[:, :2] * (width, height) * scale + move[:, 2]
+    # The edge's pixels once more around it, so that the ground does not shine through them.
+    framed = cv2.copyMakeBorder(frame, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    picture = cast(Frame, cv2.warpAffine(framed, move, shape, flags=cv2.INTER_LINEAR, borderValue=GROUND))
+    at = points[:, :2] * (width, height) * scale + corner
     reach = _FAR * max(shape)
     _draw(picture, np.clip(at, -reach, reach), joints, window.weight * _FINER)
     return cast(Frame, cv2.resize(picture, window.shape, interpolation=cv2.INTER_AREA))
