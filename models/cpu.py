@@ -77,7 +77,7 @@ class _FeedForward(torch.autograd.Function):
         return torch.addmm(b2, hidden, w2.t(), alpha=ctx.scale)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 - as torch wants it
         """Return the gradients of x, both weights and both biases."""
         x, w1, w2, hidden = ctx.saved_tensors
@@ -96,7 +96,7 @@ def feed_forward(x: Tensor, first: torch.nn.Linear, second: torch.nn.Linear, rat
     if torch.is_autocast_enabled("cpu"):
         tensors = [tensor.to(torch.get_autocast_dtype("cpu")) for tensor in tensors]
     with torch.autocast("cpu", enabled=False):
-        out: Tensor = _FeedForward.apply(rate, *tensors)
+        out: Tensor = _FeedForward.apply(rate, *tensors)  # type: ignore[no-untyped-call]
     return out.view(x.shape)
 
 
