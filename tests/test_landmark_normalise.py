@@ -330,6 +330,14 @@ def test_hands_tell_place_by_the_wrist_and_shape_by_the_rest():
     assert np.ptp(walking[0, :, wrist, 0]) > 3 * np.ptp(still[0, :, wrist, 0])
 
 
+def test_a_hand_that_is_found_once_and_tiny_is_measured_by_the_other():
+    points = signer(12, HANDS, frames=20)
+    points[0, 1:, :21] = np.nan
+    points[0, 0, :21] = 0.5 + (points[0, 0, :21] - 0.5) / 50
+    assert np.nanmax(np.abs(normalise("hands", points, HANDS)[:, :, :21])) < 10
+    assert np.nanmax(np.abs(shape(to_planes(points), HANDS)[:21])) < 1
+
+
 def test_wrong_names_are_answered_with_the_right_ones():
     points = signer(0)
     with pytest.raises(BenchError, match="Did you mean spoter"):

@@ -38,7 +38,7 @@ def hands(planes: Planes, joints: tuple[str, ...]) -> Planes:
     """Return planes in which a hand's wrist says where the hand is, and its other joints what shape it has.
 
     Wrists and the body are as `shoulders` has them. A hand's other joints are as seen from its wrist, in
-    palms (the upper quartile of the clip's). Where the wrist is not seen, the nearest frame's stands in.
+    palms (of the clip's longer one, upper quartile). Where the wrist is not seen, the nearest frame's stands in.
 
     Args:
         planes: canonical, float32 [J, D, B, T].
@@ -56,17 +56,16 @@ def hands(planes: Planes, joints: tuple[str, ...]) -> Planes:
 
 
 def shapes(planes: Planes, joints: tuple[str, ...]) -> dict[str, Planes]:
-    """Return, per side, the hand's joints [21, D, B, T] as seen from its wrist, in palms; NaN stays NaN."""
+    """Return, per side, the hand's joints [21, D, B, T] as seen from its wrist, in palms; NaN stays NaN.
+
+    A palm that is never seen counts as 1.
+    """
+    size = palm(planes, joints)
+    scale = (1 / np.where(size > 0, size, 1)).astype(np.float32)[:, None]
     found = {}
     for side, where in columns(joints).hands.items():
-        hand = planes[where]
         wrist = wrist_of(planes, joints, side, f"{side}_hand_wrist", f"{side}_wrist")
-        size = palm(planes, joints, side)
-        size = np.where(size > 0, size, np.nan)
-        # A palm that is never seen is as long as the other one, or counts as 1.
-        other = palm(planes, joints, {"left": "right", "right": "left"}[side])
-        size = np.where(np.isnan(size), np.where(other > 0, other, 1), size)
-        found[side] = ((hand - wrist) / size.astype(np.float32)[:, None]).astype(np.float32)
+        found[side] = (planes[where] - wrist) * scale
     return found
 
 
@@ -83,10 +82,17 @@ def wrist_of(planes: Planes, joints: tuple[str, ...], side: str, *names: str) ->
     return np.where(np.isnan(wrist), middle_of_hand, wrist)
 
 
-def palm(planes: Planes, joints: tuple[str, ...], side: str) -> Numbers:
-    """Return float64 [B], how long a hand's palm is in a clip; NaN where it is never seen."""
-    wrist = joint(planes, joints, f"{side}_hand_wrist")
-    return quantile(length(joint(planes, joints, f"{side}_hand_middle_mcp") - wrist), _UPRIGHT)
+def palm(planes: Planes, joints: tuple[str, ...]) -> Numbers:
+    """Return float64 [B], how long a signer's palm is in a clip; NaN where none is ever seen.
+
+    It is the longer one's: on real clips a hand that is found in one frame alone has been a twentieth of it.
+    """
+    sizes = [np.full(planes.shape[2], np.nan)]
+    for side in columns(joints).hands:
+        root = joint(planes, joints, f"{side}_hand_middle_mcp")
+        sizes.append(quantile(length(root - joint(planes, joints, f"{side}_hand_wrist")), _UPRIGHT))
+    longest: Numbers = np.fmax.reduce(np.stack(sizes), axis=0)
+    return longest
 
 
 def body_frame(planes: Planes, joints: tuple[str, ...]) -> tuple[Numbers, Numbers]:
@@ -105,13 +111,10 @@ def hands_frame(planes: Planes, joints: tuple[str, ...]) -> tuple[Numbers, Numbe
     The place is the middle of the wrists' (or other joints') range over the clip, without its outer tenths.
     A clip without hands is seen from (0.5, 0.5) with a palm of 0.1.
     """
-    sides = columns(joints).hands
-    batch = planes.shape[2]
-    centres = [_palm_centre(planes, joints, side) for side in sides]
-    both = np.concatenate([np.full((2, batch, 1), np.nan), *centres], axis=-1)
+    centres = [_palm_centre(planes, joints, side) for side in columns(joints).hands]
+    both = np.concatenate([np.full((2, planes.shape[2], 1), np.nan), *centres], axis=-1)
     centre = (quantile(both, 0.1) + quantile(both, 0.9)) / 2
-    sizes = np.stack([np.full(batch, np.nan), *(palm(planes, joints, side) for side in sides)])
-    size = np.fmax.reduce(sizes, axis=0)
+    size = palm(planes, joints)
     return np.where(np.isnan(centre), 0.5, centre), np.where(size > 0, size, 0.1)
 
 
