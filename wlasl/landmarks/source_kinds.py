@@ -218,6 +218,10 @@ class FrameSource(FileSource):
         return folder_digest(sorted(path for path in self._files[clip.id].iterdir() if path.is_file()))
 
 
+_EXTRACTION = 1
+"""Raised when the same video gives other landmarks."""
+
+
 class VideoSource(Source):
     """Landmarks that are found in the videos themselves, by MediaPipe.
 
@@ -225,6 +229,8 @@ class VideoSource(Source):
         dataset: whose videos.
     """
 
+    # Frames outside the clip are not even looked at.
+    whole = False
     videos = True
 
     def __init__(self, dataset: DataSet) -> None:
@@ -252,6 +258,15 @@ class VideoSource(Source):
     def digest(self, clip: Clip) -> str:
         """Return the digest of a clip's video."""
         return sha256(self._files[clip.id])[:32]
+
+    def cut(self, clip: Clip) -> str:
+        """Return which frames of the video were looked at."""
+        return f"{clip.frame_start}..{clip.frame_end}"
+
+    @property
+    def key(self) -> str:
+        """Return 8 hexadecimal digits: readers of files that change do not undo hours of work."""
+        return short_hash([_EXTRACTION, self.name], 8)
 
     def outcomes(self, clips: Iterable[Clip], workers: int, progress: Progress) -> Iterator[Outcome]:
         """Let MediaPipe look at the videos, several at once."""
