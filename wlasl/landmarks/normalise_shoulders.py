@@ -38,7 +38,7 @@ def hands(planes: Planes, joints: tuple[str, ...]) -> Planes:
     """Return planes in which a hand's wrist says where the hand is, and its other joints what shape it has.
 
     Wrists and the body are as `shoulders` has them. A hand's other joints are as seen from its wrist, in
-    palms (of the clip's longer one, upper quartile). Where the wrist is not seen, the nearest frame's stands in.
+    palms (of the longer one, upper quartile). Where the wrist is not seen, the nearest frame's stands in.
 
     Args:
         planes: canonical, float32 [J, D, B, T].
