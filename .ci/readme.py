@@ -1,4 +1,4 @@
-"""Write the two generated blocks of README.md, or check them with --check: the tree of files and the tables.
+"""Write the generated blocks of README.md, or check them with --check: the tree of files, tables, recipes.
 
 The tree takes each file's line from the first sentence of its docstring. The tables are those of
 results/README.md (which `bench table` prints from the records) with the columns that a first look needs.
@@ -13,6 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(HOME))
+
+from benchmarks.recipe_table import NOTES  # noqa: E402 - ours, wherever this is started
+
 ROOMS = ("wlasl", "models", "benchmarks", "slurm", "utils")
 OTHERS = {
     "results/": "a record per run, published numbers, and the tables printed from them",
@@ -70,6 +74,14 @@ def shortened(section: str) -> str:
     return "\n".join(out)
 
 
+def recipes() -> str:
+    """Return the named recipes as a table: what each is, and what to expect of it."""
+    rows = [
+        f"| {model} | {name} | {text} |" for model, notes in NOTES.items() for name, text in notes.items()
+    ]
+    return "\n".join(["| Model | Recipe | What it is, and what to expect |", "| --- | --- | --- |", *rows])
+
+
 def filled(text: str, name: str, content: str) -> str:
     """Return a text with the block between its markers replaced."""
     begin, end = f"<!-- {name}: written by make readme -->", f"<!-- /{name} -->"
@@ -84,7 +96,7 @@ def main() -> int:
     """Write README.md, or with --check say whether it is as it would be written."""
     readme = HOME / "README.md"
     old = readme.read_text(encoding="utf-8")
-    new = filled(filled(old, "tree", tree()), "tables", tables())
+    new = filled(filled(filled(old, "tree", tree()), "tables", tables()), "recipes", recipes())
     if "--check" in sys.argv and new != old:
         print("README.md is not up to date. Write its tree and its tables with: make readme")
         return 1

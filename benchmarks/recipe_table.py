@@ -57,6 +57,20 @@ _CONFORMER = {
     "noise": 0.01,
 }
 
+# As the authors' train.sh, with the 1300 epochs that their code has by default: train.sh's 10 end long before
+# start_mining_hard.
+_EMBEDDINGS = {
+    **_SPOTER,
+    "batch_size": 32,
+    "epochs": 1300,
+    "dropout": 0.2,
+    "one_of": 0.75,
+    "triplets": "batch-all",
+    "filter_easy_triplets": True,
+    "start_mining_hard": 200,
+    "buckets": False,
+}
+
 # Fine-tuning as in the authors' code; pre-training's own numbers are the fields' defaults.
 _SPOBET = {
     "optimizer": "radam",
@@ -88,6 +102,15 @@ TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         PUBLISHED: {**_SPOTER, "single_pos": True, "test_select": True},
         DEFAULT: {**_SPOTER, "schedule": "plateau", "plateau_factor": 0.1, "plateau_patience": 5},
     },
+    "spoter-embeddings": {
+        PUBLISHED: {
+            **_EMBEDDINGS,
+            "select": "val_silhouette",
+            "mask_memory": False,
+            **dict.fromkeys(("single_pos", "val_is_test", "y_axis", "convert_dict"), True),
+        },
+        DEFAULT: {**_EMBEDDINGS, "epochs": 300, "buckets": True},
+    },
     "spobet": {
         PUBLISHED: {
             **_SPOBET,
@@ -103,6 +126,14 @@ TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         DEFAULT: {"epochs": 60, "batch_size": 16, "dropout": 0.5, "features": ("coordinates", "velocity")}
     },
 }
+
+NOTES: Mapping[str, Mapping[str, str]] = {
+    "spoter": {
+        PUBLISHED: "the authors' code: one position for all frames, one clip a step, chosen on test",
+        DEFAULT: "a position per frame, chosen on val, the plateau schedule stepped",
+    },
+}
+"""What each named recipe is, and what to expect of it; README.md prints it."""
 
 
 def names(model: str) -> tuple[str, ...]:
