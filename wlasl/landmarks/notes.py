@@ -19,6 +19,8 @@ _SLACK = 3
 """Headers of sound videos promise up to this many frames more than there are."""
 _SAME_RATE = 0.05
 """Rates nearer than this, in frames per second, are the same: 29.97 is not 30 everywhere."""
+_USUAL = (23.976, 30.0)
+"""Frame rates of usual videos, the lowest and the highest."""
 _NAMED = 3
 """How many clips a sentence names."""
 _MOST = 95
@@ -52,11 +54,17 @@ def with_size(landmarks: Landmarks, path: Path | None) -> Landmarks:
     return replace(landmarks, size=size) if (reach <= size).all() else landmarks
 
 
-def notes_of(clips: Iterable[Clip], store: LandmarkStore) -> tuple[str, ...]:
-    """Return a sentence for each way in which landmarks, videos and metadata disagree."""
+def notes_of(clips: Iterable[Clip], store: LandmarkStore, *, whole: bool = True) -> tuple[str, ...]:
+    """Return a sentence for each way in which landmarks, videos and metadata disagree.
+
+    Args:
+        clips: a data set's.
+        store: its landmarks.
+        whole: whether all frames of a clip should be there.
+    """
     there = [clip for clip in clips if clip.id in store]
-    notes = [_against_videos(there, store), _against_metadata(there, store), _rates(there, store)]
-    return tuple(note for note in notes if note)
+    counts = [_against_videos(there, store), _against_metadata(there, store)] if whole else []
+    return tuple(note for note in [*counts, _rates(there, store)] if note)
 
 
 def _against_videos(clips: Sequence[Clip], store: LandmarkStore) -> str:
@@ -68,10 +76,27 @@ def _against_videos(clips: Sequence[Clip], store: LandmarkStore) -> str:
 
 
 def _against_metadata(clips: Sequence[Clip], store: LandmarkStore) -> str:
-    """Compare frame counts with those of the metadata, where there is no video that would know better."""
+    """Compare frame counts with those of the metadata, where there is no video that would know better.
+
+    Its counts are at its own frame rate, 25 for all of WLASL; a source whose rate nobody knows is taken to be
+    right at any usual one.
+    """
     told = [(clip, clip.frames) for clip in clips if clip.frames and not store.facts(clip.id).video]
     rows = [(clip.id, store.length(clip.id), frames) for clip, frames in told]
-    return _said([row for row in rows if row[1] != row[2]], len(rows), "the metadata says")
+    rates = {clip.id: _rates_of(store.fps(clip.id), clip.fps) for clip, _ in told}
+    wrong = [row for row in rows if not _fits(row[1], row[2], rates[row[0]])]
+    return _said(wrong, len(rows), "the metadata says, whatever the frame rate")
+
+
+def _rates_of(rate: float | None, expected: float) -> tuple[float, float]:
+    """Return the least and the largest factor between frames and the metadata's."""
+    least, most = (rate, rate) if rate else _USUAL
+    return least / expected, most / expected
+
+
+def _fits(found: int, expected: int, factors: tuple[float, float]) -> bool:
+    """Say whether a number of frames is one that the metadata allows."""
+    return expected * factors[0] - _SLACK <= found <= expected * factors[1] + _SLACK
 
 
 def _said(rows: Sequence[tuple[str, int, int]], total: int, who: str) -> str:

@@ -126,7 +126,7 @@ def prepare_landmarks(
         raise BenchError(f"{message} {_count(skipped.values())}{_example(survey)}", exit_code=FAILURE)
     ready = LandmarkStore.opened(folder, state.manifest, state.entries, survey.ready)
     details = {clip_id: str(skip.get("detail", "")) for clip_id, skip in survey.skipped.items()}
-    notes = (*source.notes, *notes_of(dataset.subset.clips, ready))
+    notes = (*source.notes, *notes_of(dataset.subset.clips, ready, whole=source.whole))
     return PreparedLandmarks(ready, done, skipped, details, time.monotonic() - began, notes)
 
 

@@ -1,0 +1,151 @@
+"""The tables about landmarks: how many clips have them, what their frames show, and what was skipped."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.data_report import named, percent, table, titled
+from wlasl.audit import Count
+from wlasl.clips import PARTS, Clip
+from wlasl.landmarks.prepare import PreparedLandmarks
+from wlasl.landmarks.quality import GROUPS, Quality, survey, together
+from wlasl.subsets import DataSet
+
+_NAMED = 5
+"""How many clips a line names before it says how many more there are."""
+_WORDS = {
+    "missing": "no landmarks for it",
+    "shape": "a wrong shape",
+    "empty": "no frames",
+    "unseen": "no joint seen in any frame",
+    "infinite": "infinite numbers",
+    "joints": "other joints than the others",
+    "mixed": "of another source than the others",
+    "short": "far fewer frames than the clip has",
+    "unreadable": "unreadable",
+}
+"""The reasons of wlasl.landmarks.form in words."""
+
+
+def print_landmarks(prepared: PreparedLandmarks, dataset: DataSet, console: Console) -> None:
+    """Print what `prepare_landmarks` found: coverage, what is seen, what was skipped and why, and notes."""
+    console.print(landmark_report(prepared, dataset))
+
+
+def landmark_report(prepared: PreparedLandmarks, dataset: DataSet) -> RenderableType:
+    """Return all that is to be said of a data set's landmarks.
+
+    Raises:
+        BenchError: a clip's bytes are damaged.
+    """
+    store, subset = prepared.store, dataset.subset
+    seen = survey(store, subset.clips)
+    title = f"Landmarks of {named(subset.name)}: {store.source}, {len(store.joints)} joints x {store.dims}"
+    said = titled(title, _coverage(subset.clips, seen))
+    said += _worst(seen)
+    said += _skipped(prepared)
+    said += [Text(f"{note}\n") for note in prepared.notes]
+    said.append(Text(prepared.summary()))
+    return Group(*said)
+
+
+def as_json(prepared: PreparedLandmarks, dataset: DataSet) -> dict[str, object]:
+    """Return the same as JSON: shares from 0 to 1, None for what the source does not know."""
+    store = prepared.store
+    seen = survey(store, dataset.subset.clips)
+    return {
+        "store": str(store.folder),
+        "source": store.source,
+        "joints": len(store.joints),
+        "dims": store.dims,
+        "clips": len(store.ids),
+        "new": prepared.done,
+        "bytes": store.nbytes,
+        "seconds": round(prepared.seconds, 3),
+        "parts": {
+            name: _numbers(together(rows)) for name, rows in _parts(dataset.subset.clips, seen).items()
+        },
+        "skipped": dict(sorted(prepared.skipped.items())),
+        "notes": list(prepared.notes),
+    }
+
+
+def _numbers(found: Quality) -> dict[str, object]:
+    """Return one part's figures for JSON."""
+    shares = {group: found.share(group) for group in GROUPS}
+    return {
+        "clips": found.clips,
+        "frames": found.frames,
+        "seen": shares,
+        "clips_without_a_hand": found.handless,
+    }
+
+
+def _parts(clips: Sequence[Clip], seen: Mapping[str, Quality]) -> dict[str, list[Quality]]:
+    """Return what is seen of the clips of each part that have landmarks."""
+    return {
+        part: [seen[clip.id] for clip in clips if clip.part == part and clip.id in seen] for part in PARTS
+    }
+
+
+def _coverage(clips: Sequence[Clip], seen: Mapping[str, Quality]) -> Table:
+    """Return how many clips of each part have landmarks, and the share of their frames with each group."""
+    made = table("part", "official", "landmarks", "share", "frames", *GROUPS, "any hand", "no hand at all")
+    parts = _parts(clips, seen)
+    for part in PARTS:
+        _row(made, part, sum(clip.part == part for clip in clips), together(parts[part]))
+    made.add_section()
+    _row(made, "all", len(clips), together(seen.values()))
+    return made
+
+
+def _row(made: Table, name: str, official: int, found: Quality) -> None:
+    """Add a part's row."""
+    shares = [found.share(group) for group in GROUPS]
+    made.add_row(
+        name,
+        f"{official:,}",
+        f"{found.clips:,}",
+        percent(Count(found.clips, official)),
+        f"{found.frames:,}",
+        *("-" if share is None else f"{share:.1%}" for share in shares),
+        f"{found.any_hand / found.frames:.1%}" if found.frames else "-",
+        f"{found.handless:,}",
+    )
+
+
+def _worst(seen: Mapping[str, Quality]) -> list[RenderableType]:
+    """Return the clips of whose frames the fewest show a hand, as a table."""
+    rows = sorted(seen.items(), key=lambda row: (row[1].any_hand / row[1].frames, row[0]))[:_NAMED]
+    made = table("clip", "frames", *GROUPS, "any hand")
+    for name, found in rows:
+        shares = [found.share(group) for group in GROUPS]
+        cells = ["-" if share is None else f"{share:.1%}" for share in shares]
+        made.add_row(name, f"{found.frames:,}", *cells, f"{found.any_hand / found.frames:.1%}")
+    return titled("The clips that show the fewest hands", made)
+
+
+def _skipped(prepared: PreparedLandmarks) -> list[RenderableType]:
+    """Return why clips have no landmarks, as a table; nothing where all have."""
+    if not prepared.skipped:
+        return []
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for name, reason in sorted(prepared.skipped.items()):
+        reasons[reason].append(name)
+    made = table("reason", "clips")
+    made.add_column("for example")
+    for reason, names in sorted(reasons.items(), key=lambda row: -len(row[1])):
+        made.add_row(_WORDS.get(reason, reason), f"{len(names):,}", _few(names, prepared.details))
+    return titled("Without landmarks: left out of every run", made)
+
+
+def _few(names: Sequence[str], details: Mapping[str, str]) -> str:
+    """Write the first few ids with what was seen of each, and how many more there are."""
+    told = [f"{name} ({details[name]})" if details.get(name) else name for name in names[:_NAMED]]
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(told) + more
