@@ -21,7 +21,7 @@ class LandmarkRecipe(Recipe, AugmentFields):
         default="spoter", description="which joints, in whose order"
     )
     dims: Literal[2, 3] = Field(default=2, description="coordinates per joint")
-    normalisation: Literal["none", "spoter", "spobet", "shoulders"] = Field(
+    normalisation: Literal["none", "spoter", "spobet", "shoulders", "hands"] = Field(
         default="spoter", description="of coordinates, per clip"
     )
     frames: int | None = Field(default=None, ge=1, le=1024, description="frames per clip; none: all it has")
@@ -46,6 +46,11 @@ class LandmarkRecipe(Recipe, AugmentFields):
     def _words(cls, value: object) -> object:
         """Take `coordinates,velocity` for the two names."""
         return tuple(value.split(",")) if isinstance(value, str) else value
+
+    @property
+    def chosen_on_test(self) -> bool:
+        """Whether the checkpoint is chosen on test."""
+        return self.test_select
 
     @property
     def channels(self) -> int:
