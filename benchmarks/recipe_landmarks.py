@@ -77,6 +77,10 @@ class SpoterRecipe(LandmarkRecipe):
 
     single_pos: bool = Field(default=False, description="one position for all frames: the order is not seen")
     y_axis: bool = Field(default=False, description="take y down for y up: the body box collapses")
+    verbatim: bool = Field(default=False, description="normalise unseen necks and eyes as if they were at 0")
+    hands_reversed: bool = Field(
+        default=False, description="hands' y reversed, as in the whole-table function"
+    )
 
     def architecture(self) -> dict[str, Any]:
         """Return what the network's builder is told besides its row's own options."""

@@ -99,7 +99,7 @@ _SPOBET_DEFECTS = (
 
 TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "spoter": {
-        PUBLISHED: {**_SPOTER, "single_pos": True, "test_select": True},
+        PUBLISHED: {**_SPOTER, "single_pos": True, "verbatim": True, "test_select": True},
         DEFAULT: {**_SPOTER, "schedule": "plateau", "plateau_factor": 0.1, "plateau_patience": 5},
     },
     "spoter-embeddings": {
