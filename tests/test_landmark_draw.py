@@ -136,8 +136,8 @@ def test_every_skeleton_has_its_bones(name):
 
 def test_shares_count_frames_in_which_a_part_is_seen():
     points = np.stack([blank()] * 4)
-    points[:3, 0] = 0.5
-    points[0, HOLISTIC.index("left_hand_ring_tip")] = 0.5
+    points[:3, [HOLISTIC.index("left_shoulder"), HOLISTIC.index("right_shoulder")]] = 0.5
+    points[0, 33:54] = 0.5
     assert shares(points, HOLISTIC) == {"body": 0.75, "left hand": 0.25, "right hand": 0.0}
     assert set(shares(points[:, 33:], HANDS)) == {"left hand", "right hand"}
 

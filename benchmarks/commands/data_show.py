@@ -1,53 +1,112 @@
-"""`bench data show ID`: a clip on one sheet, as filmed and as a network sees it."""
+"""`bench data show ID`: a clip on one sheet, as filmed and as a network sees it, or its landmarks."""
 
 from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from benchmarks.commands.options import Data, Split
+from benchmarks.commands.options import Data, Split, Store
 from utils.errors import BenchError
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from wlasl.clips import Clip
     from wlasl.subsets import DataSet
+    from wlasl.view import CropName as Crop
 
 _SHOWN_IDS = 12
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A clip's id, as the metadata lists it.")]
-Frames = Annotated[int, typer.Option(min=1, max=256, help="Frames that the network sees.")]
-Size = Annotated[int, typer.Option(min=16, max=1024, help="Side of the network's input in pixels.")]
+Frames = Annotated[int, typer.Option(min=1, max=256, help="Frames that the network sees, or that are shown.")]
+Size = Annotated[
+    int | None,
+    typer.Option(
+        min=16,
+        max=1024,
+        help="Side in pixels of the network's input, else 172; of a skeleton, else 240.",
+    ),
+]
 CropName = Annotated[str, typer.Option("--crop", help="signer or frame.")]
+Landmarks = Annotated[
+    str | None,
+    typer.Option(
+        help="Draw landmarks over the frames instead: auto for those at hand, or true, mediapipe, holistic, "
+        "hands, pose-hands, a file or a folder."
+    ),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="The PNG; else data/show/SPLIT-ID.png.")]
+_INPUT, _SKELETON = 172, 240
 
 
-def show(
+def show(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     clip_id: Id,
     split: Split = "100",
     data: Data = None,
     frames: Frames = 16,
-    size: Size = 172,
+    size: Size = None,
     crop: CropName = "signer",
+    landmarks: Landmarks = None,
+    store: Store = None,
     out: Out = None,
 ) -> None:
-    """Write a contact sheet of a clip: frames as filmed with the crop drawn in, and what a network sees."""
-    from utils.files import write_whole  # noqa: PLC0415 - `bench --help` needs none of it
-    from wlasl.contact import Look, contact_sheet  # noqa: PLC0415
-    from wlasl.root import project_folder  # noqa: PLC0415
-    from wlasl.sampling import Sampling  # noqa: PLC0415
-    from wlasl.subsets import load  # noqa: PLC0415
-    from wlasl.view import View  # noqa: PLC0415
+    """Write a contact sheet of a clip: frames as filmed with the crop drawn in, and what a network sees.
 
-    look = Look(View(crop=crop), Sampling(frames=frames), size)  # type: ignore[arg-type]
+    With `--landmarks` the skeleton is drawn over the frames, on plain ground where there is no video.
+    """
+    from utils.files import write_whole  # noqa: PLC0415 - `bench --help` needs none of it
+    from wlasl.root import project_folder  # noqa: PLC0415
+    from wlasl.subsets import load  # noqa: PLC0415
+
     dataset = load(split, data)
     clip = find_clip(dataset, clip_id)
-    sheet = contact_sheet(find_video(dataset, clip), clip, look)
-    target = out or project_folder() / "data" / "show" / f"{split}-{clip.id}.png"
+    if landmarks is None:
+        sheet, names, said = _pixels(dataset, clip, (frames, size or _INPUT, crop)), [split, clip.id], ""
+    else:
+        stores = store or project_folder() / "data" / "stores"
+        chosen = (landmarks, frames, size or _SKELETON)
+        sheet, source, said = _skeletons(dataset, clip, chosen, stores)
+        names = [split, clip.id, source]
+    target = out or project_folder() / "data" / "show" / f"{'-'.join(names)}.png"
     write_whole(target, lambda file: sheet.save(file, format="PNG"))
     typer.echo(f"{clip.id} ({clip.gloss}, {clip.part}): {target}")
+    if said:
+        typer.echo(said)
+
+
+def _pixels(dataset: DataSet, clip: Clip, chosen: tuple[int, int, str]) -> Image:
+    """Return the sheet of a clip as filmed and as a network sees it: so many frames, so large, so cropped."""
+    from wlasl.contact import Look, contact_sheet  # noqa: PLC0415 - `bench --help` needs none of it
+    from wlasl.sampling import Sampling  # noqa: PLC0415
+    from wlasl.view import View  # noqa: PLC0415
+
+    frames, size, crop = chosen
+    # View itself refuses names that it does not know, in a sentence.
+    look = Look(View(crop=cast("Crop", crop)), Sampling(frames=frames), size)
+    return contact_sheet(find_video(dataset, clip), clip, look)
+
+
+def _skeletons(
+    dataset: DataSet, clip: Clip, chosen: tuple[str, int, int], stores: Path
+) -> tuple[Image, str, str]:
+    """Return the sheet of a clip's landmarks, the name of their source, and what it saw in a sentence.
+
+    `chosen` is what `--landmarks` says, how many frames are shown, and the side of a picture in pixels.
+    """
+    from benchmarks.landmarks_at_hand import find_landmarks  # noqa: PLC0415 - `bench --help` needs none of it
+    from benchmarks.progress import Bars  # noqa: PLC0415
+    from wlasl.landmarks.draw import Sheet, landmark_sheet, shares  # noqa: PLC0415
+
+    with Bars("clips") as bars:
+        source, found = find_landmarks(dataset, clip, chosen[0], stores, bars)
+    seen = shares(found.points, found.joints)
+    parts = ", ".join(f"{part} in {share:.0%}" for part, share in seen.items())
+    sheet = Sheet(source, *chosen[1:])
+    picture = landmark_sheet(clip, found, dataset.files.path(clip.id), sheet)
+    return picture, source, f"{source}: {parts} of {len(found.points)} frames"
 
 
 def find_clip(dataset: DataSet, clip_id: str) -> Clip:

@@ -17,7 +17,8 @@ from PIL import Image
 from wlasl.clips import Clip
 from wlasl.contact import Seen, lay_out
 from wlasl.landmarks.form import Landmarks, Points
-from wlasl.landmarks.joints import FINGERS, SIDES, hand
+from wlasl.landmarks.joints import FINGERS, SIDES
+from wlasl.landmarks.quality import presence
 from wlasl.pixels import upright_rgb
 from wlasl.video import VideoError, read
 
@@ -158,17 +159,8 @@ def closer(points: Points, joints: tuple[str, ...], size: tuple[int, int], side:
 
 
 def shares(points: Points, joints: tuple[str, ...]) -> dict[str, float]:
-    """Return the share of frames in which any joint of the body, the left and the right hand is seen."""
-    hands = {f"{side} hand": set(hand(side)) for side in SIDES}
-    of_hands = set().union(*hands.values())
-    parts = {"body": {name for name in joints if name not in of_hands}, **hands}
-    seen = np.asarray(np.isfinite(points).all(axis=2))
-    found = {}
-    for part, names in parts.items():
-        columns = [index for index, name in enumerate(joints) if name in names]
-        if columns:
-            found[part] = float(seen[:, columns].any(axis=1).mean())
-    return found
+    """Return the share of frames in which each of body, left hand and right hand is seen, if it is known."""
+    return {group: float(seen.mean()) for group, seen in presence(points, joints).items()}
 
 
 @dataclass(frozen=True, slots=True)
