@@ -8,7 +8,18 @@ import sys
 import typer
 from rich.console import Console
 
-from benchmarks.commands import data, data_show, doctor, list, prepare, recipe, run, show, table  # noqa: A004
+from benchmarks.commands import (
+    data,
+    data_show,
+    doctor,
+    list,  # noqa: A004
+    prepare,
+    probe,
+    recipe,
+    run,
+    show,
+    table,
+)
 from utils.errors import FAILURE, BenchError
 from utils.threads import be_polite
 
@@ -22,6 +33,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("table")(table.table)
 app.command("show")(show.show)
+app.command("probe")(probe.probe)
 app.command("list")(list.list_models)
 app.command("recipe")(recipe.recipe)
 app.command("prepare")(prepare.prepare)

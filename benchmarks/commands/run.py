@@ -46,7 +46,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         data=data,
         store=store or home / "data" / "stores",
         places=Places(results or home / "results", runs or home / "runs"),
-        machine=Machine(_device(device), devices),
+        machine=Machine(known_device(device), devices),
         again=again,
     )
     outcomes = campaign.carry_out(request)
@@ -89,7 +89,7 @@ def _seeds(seed: int | None, seeds: str | None) -> list[dict[str, int]]:
     return [{"seed": number} for number in dict.fromkeys(numbers)]
 
 
-def _device(name: str) -> str:
+def known_device(name: str) -> str:
     """Refuse a device that is none."""
     if name not in {"auto", "cpu", "cuda"}:
         raise BenchError(f"--device takes auto, cpu or cuda, not {name!r}.")
