@@ -20,9 +20,11 @@ from wlasl.clips import Clip
 from wlasl.landmarks.form import LandmarkError, Landmarks
 from wlasl.landmarks.joints import HAND, HANDS, HOLISTIC, POSE
 from wlasl.landmarks.readers_mediapipe import Array, floats
-from wlasl.landmarks.sides import stable
+from wlasl.landmarks.sides import middles, stable
 
 _POSE_NUMBERS, _HAND_NUMBERS = 4 * len(POSE), 3 * len(HAND)
+_USUAL = 50
+"""So many frames with both hands say as much about where a signer stands as the middle of the picture."""
 _UNSEEN = -1
 """What `asl300_hands.npz` holds where no hand was seen."""
 
@@ -93,6 +95,11 @@ class ArrayFile:
         except (ValueError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile) as error:
             raise BenchError(f"{self.path} cannot be read ({error}).") from error
 
+    def _has(self, name: str) -> bool:
+        """Say whether there is such an array."""
+        with np.load(self.path, allow_pickle=False) as file:
+            return name in file.files
+
     @functools.cached_property
     def _x(self) -> Array:
         """Return the landmarks of all clips.
@@ -134,12 +141,34 @@ class HandsFile(ArrayFile):
             )
         return starts
 
+    @functools.cached_property
+    def _hands(self) -> Array:
+        """Return all hands [frames, 2, 21, 3], NaN where there is none."""
+        unseen = (self._x.reshape(len(self._x), 2, -1) == _UNSEEN).all(axis=2)
+        return np.where(unseen[:, :, None, None], np.float32(np.nan), self._x)
+
+    @functools.cached_property
+    def _middles(self) -> npt.NDArray[np.float64]:
+        """Return where the signer of each clip [clips] usually stands, by all clips of the same signer.
+
+        A clip of one hand does not show it; some sites film from the side.
+        """
+        signers = self._array("signer") if self._has("signer") else np.zeros(0)
+        if signers.shape != (len(self._at),):
+            signers = np.arange(len(self._at))
+        found = middles(self._hands)
+        of_frame = np.repeat(np.unique(signers, return_inverse=True)[1], np.diff(self._starts))
+        there = ~np.isnan(found)
+        count = np.bincount(of_frame[there], minlength=len(self._at))
+        total = np.bincount(of_frame[there], found[there], minlength=len(self._at))
+        usual = (total + _USUAL * 0.5) / (count + _USUAL)
+        return np.asarray(usual[np.unique(signers, return_inverse=True)[1]])
+
     def _clip(self, at: int) -> Landmarks:
         """Cut out one clip, and put its hands in order."""
-        hands = self._x[self._starts[at] : self._starts[at + 1]]
-        unseen = (hands == _UNSEEN).all(axis=(2, 3))
-        hands = np.where(unseen[:, :, None, None], np.float32(np.nan), hands)
-        return Landmarks(stable(hands).reshape(-1, len(HANDS), 3), HANDS, self.kind)
+        hands = self._hands[self._starts[at] : self._starts[at + 1]]
+        points = stable(hands, float(self._middles[at])).reshape(-1, len(HANDS), 3)
+        return Landmarks(points, HANDS, self.kind)
 
 
 class PoseHandsFile(ArrayFile):
@@ -168,7 +197,7 @@ class PoseHandsFile(ArrayFile):
         frames = frames[: filled[-1] + 1 if len(filled) else 0]
         pose = frames[:, :_POSE_NUMBERS].reshape(-1, len(POSE), 4)[..., :3].copy()
         hands = frames[:, _POSE_NUMBERS:].reshape(-1, 2, len(HAND), 3).copy()
-        hands[~hands.any(axis=(2, 3))] = np.nan
+        hands[~hands.reshape(len(hands), 2, -1).any(axis=2)] = np.nan
         pose[~pose.any(axis=(1, 2))] = np.nan
         wrists = pose[:, [POSE.index("left_wrist"), POSE.index("right_wrist")], None, :2]
         hands[..., :2] += wrists
