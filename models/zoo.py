@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from utils.names import lookup
@@ -209,13 +209,21 @@ _SPOTER = System(
 )
 _SPOBET = System(
     name="spobet",
-    paper="Kojk-AI/spobet",
+    paper="Kojk-AI, github.com/Kojk-AI/spobet",
     licence="Apache-2.0",
     input=LandmarkInput("spobet", 54),
     builders={"tensorflow": "models.spobet:build"},
     parameters=527_524,
     gmacs=0.0582,
     kind="spobet",
+)
+_EMBEDDINGS = replace(
+    _SPOTER,
+    name="spoter-embeddings",
+    paper="xmartlabs/spoter-embeddings, on doi:10.1109/WACVW54805.2022.00024",
+    builders={"torch": "models.spoter:build_embedder"},
+    parameters=5_937_500,
+    kind="embedding",
 )
 _GRU = System(
     name="gru",
@@ -227,7 +235,6 @@ _GRU = System(
     gmacs=0.1134,
     kind="gru",
 )
-
 _SIGN_CONFORMER = System(
     name="sign-conformer",
     paper="this project",
@@ -259,6 +266,7 @@ ROWS: tuple[System, ...] = (
     _x3d("m", (16, 224), (3_179_574, 4.73), 75.94),
     _x3d("l", (16, 312), (5_538_684, 18.37), 77.44),
     _SPOTER,
+    _EMBEDDINGS,
     _SPOBET,
     _GRU,
     _SIGN_CONFORMER,

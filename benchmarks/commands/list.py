@@ -62,9 +62,11 @@ def _shape(expected: Input | LandmarkInput) -> str:
 
 
 def _cited(paper: str) -> str:
-    """Write a paper in a few characters: its arXiv number, or else its first author and year."""
+    """Write a paper in a few characters: its arXiv number, its first author and year, or whose code it is."""
     if "arXiv:" in paper:
         return paper.rpartition(":")[2]
+    if "github.com/" in paper:
+        return paper.partition(",")[0]
     authors, comma, _ = paper.partition(", doi:")
     return f"{authors.split()[0]} {authors.split()[-1]}" if comma else paper
 
@@ -93,5 +95,5 @@ def _legend() -> list[str]:
 
 
 def _named(paper: str) -> str:
-    """Return what the legend says of a paper: its authors and year, and its DOI where that is all it has."""
-    return paper if "doi:" in paper else paper.rpartition(",")[0]
+    """Return what the legend says of a paper: its authors and year, and where it is where no number says so."""
+    return paper if "doi:" in paper or "github.com/" in paper else paper.rpartition(",")[0]
