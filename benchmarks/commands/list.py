@@ -95,5 +95,5 @@ def _legend() -> list[str]:
 
 
 def _named(paper: str) -> str:
-    """Return what the legend says of a paper: its authors and year, and where it is where no number says so."""
+    """Return what the legend says of a paper: its authors and year, and where it lies, unless a number does."""
     return paper if "doi:" in paper or "github.com/" in paper else paper.rpartition(",")[0]
