@@ -23,6 +23,7 @@ SIGN = {
     "slurm": "submitit",
     "tune": "optuna",
     "pose": "mediapipe",
+    "formats": "pose-format",
     "export": "onnxruntime",
     "dev": "pytest",
 }
