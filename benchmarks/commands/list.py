@@ -95,5 +95,5 @@ def _legend() -> list[str]:
 
 
 def _named(paper: str) -> str:
-    """Return what the legend says of a paper: its authors and year, and where it lies, unless a number does."""
+    """Return what the legend says of a paper: its authors and year; where it lies if it has no number."""
     return paper if "doi:" in paper or "github.com/" in paper else paper.rpartition(",")[0]
