@@ -50,6 +50,7 @@ def options(recipe: LandmarkRecipe, *, train: bool = False, watched: bool = Fals
         switches=switches,
         features=recipe.features,
         bridge=recipe.bridge,
+        trim=recipe.trim,
         square=recipe.square,
         augment=recipe.augment(),
         frozen_aug=bool(getattr(recipe, "frozen_aug", False)),

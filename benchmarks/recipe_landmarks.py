@@ -33,6 +33,7 @@ class LandmarkRecipe(Recipe, AugmentFields):
         default=("coordinates",), description="channels of a joint: coordinates, velocity, bone, shape, seen"
     )
     bridge: int = Field(default=0, ge=0, description="joints unseen for so many frames are put in between")
+    trim: bool = Field(default=False, description="cut frames before the first and after the last seen hand")
     square: bool = Field(default=False, description="one unit for both axes, where the video's size is known")
     buckets: bool = Field(default=True, description="clips of like length share a batch")
 

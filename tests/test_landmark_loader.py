@@ -422,3 +422,16 @@ def test_real_hands_become_batches_of_numbers(wlasl_root):
             assert np.abs(batch.inputs).max() < 40
             clips += len(batch.labels)
     assert clips == 800
+
+
+def test_a_trimmed_clip_begins_and_ends_with_a_hand():
+    store = FakeStore([9, 6], unseen_share=0.0)
+    hands = [column for column, name in enumerate(HOLISTIC) if "_hand_" in name]
+    store.found["c0"][:, hands] = np.nan
+    store.found["c0"][[2, 6], hands[3]] = 0.5  # one joint of one hand is enough
+    store.found["c1"][:, hands] = np.nan
+    plain, trimmed = (loader_of(2, store, normalisation="none", trim=trim) for trim in (False, True))
+    assert plain.lengths.tolist() == [9, 6]
+    assert trimmed.lengths.tolist() == [5, 6], "a clip without hands stays whole"
+    inner = plain.batch([0], 0, train=False).inputs[0, 2:7]
+    assert np.array_equal(trimmed.batch([0], 0, train=False).inputs[0], inner)

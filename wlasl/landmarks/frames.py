@@ -40,6 +40,7 @@ class Frames:
         joints: which joints are wanted, in order.
         dims: coordinates per joint.
         bridge: gaps of at most so many frames are filled in.
+        trim: cut what comes before the first and after the last frame in which a hand is seen.
 
     Attributes:
         lengths: int64 [N], the clips' frames.
@@ -49,7 +50,14 @@ class Frames:
     """
 
     def __init__(
-        self, store: Store, ids: Sequence[str], joints: tuple[str, ...], dims: Literal[2, 3], bridge: int = 0
+        self,
+        store: Store,
+        ids: Sequence[str],
+        joints: tuple[str, ...],
+        dims: Literal[2, 3],
+        *,
+        bridge: int = 0,
+        trim: bool = False,
     ) -> None:
         """Read them."""
         self._joints, self._dims = len(joints), dims
@@ -57,6 +65,7 @@ class Frames:
         parts, lengths = [], [0]
         for first in range(0, len(ids), _TOGETHER):
             found = [_read(store, clip) for clip in ids[first : first + _TOGETHER]]
+            found = [_trimmed(points, store.joints) for points in found] if trim else found
             frames = [len(points) for points in found]
             whole = Landmarks(np.concatenate(found), store.joints, source="").select(joints, dims)
             parts.append(bridged(whole, np.array(frames), bridge) if bridge else whole)
@@ -97,6 +106,13 @@ def _between(one: Points, other: Points, share: Points) -> Points:
     mixed = (1 - part) * one + part * other
     nearer = np.where(part < 0.5, one, other)  # noqa: PLR2004 - half the way
     return np.where(np.isnan(mixed) | (part == 0), nearer, mixed)
+
+
+def _trimmed(points: Points, joints: tuple[str, ...]) -> Points:
+    """Return [T, J, D] from the first frame in which a hand is seen to the last; whole where none ever is."""
+    of_hands = [column for column, name in enumerate(joints) if "_hand_" in name]
+    seen = np.flatnonzero(~np.isnan(points[:, of_hands, 0]).all(axis=1))
+    return points[seen[0] : seen[-1] + 1] if len(seen) else points
 
 
 def _read(store: Store, clip_id: str) -> Points:

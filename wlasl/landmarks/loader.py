@@ -63,7 +63,7 @@ class LandmarkLoader:
         self.joints, self.shape = options.joints, options.shape
         self._options = options
         ids = [clip.id for clip in self.clips]
-        self._frames = Frames(store, ids, self.joints, options.dims, options.bridge)
+        self._frames = Frames(store, ids, self.joints, options.dims, bridge=options.bridge, trim=options.trim)
         self.lengths = self._frames.lengths
         self._aspects = _aspects(store, ids) if options.square else None
         self._timing = Timing(options.sampling, options.frames, options.pad_to)

@@ -38,6 +38,7 @@ class LandmarkOptions:
         switches: of that normalisation, by name.
         features: of features.FEATURES, one after the other in a batch's last axis.
         bridge: joints unseen in at most so many frames in a row are put on a straight line there.
+        trim: cut what comes before the first and after the last frame in which a hand is seen.
         square: multiply x by the video's width over its height where the store knows its size, so that both
             axes have one unit, as pixels have (SPOBET's h is in pixels).
         augment: how training varies what it sees.
@@ -64,6 +65,7 @@ class LandmarkOptions:
     switches: Mapping[str, bool] = field(default_factory=dict)
     features: tuple[str, ...] = ("coordinates",)
     bridge: int = 0
+    trim: bool = False
     square: bool = False
     augment: Augment = field(default_factory=Augment)
     frozen_aug: bool = False
