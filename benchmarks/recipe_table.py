@@ -100,7 +100,15 @@ _SPOBET_DEFECTS = (
 TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "spoter": {
         PUBLISHED: {**_SPOTER, "single_pos": True, "verbatim": True, "test_select": True},
-        DEFAULT: {**_SPOTER, "schedule": "plateau", "plateau_factor": 0.1, "plateau_patience": 5},
+        DEFAULT: {
+            **_SPOTER,
+            # As much movement per clip as one clip a step has, to first order (Goyal et al. 2017, 1706.02677).
+            "batch_size": 16,
+            "lr": 1.6e-2,
+            "schedule": "plateau",
+            "plateau_factor": 0.1,
+            "plateau_patience": 5,
+        },
     },
     "spoter-embeddings": {
         PUBLISHED: {
