@@ -38,6 +38,17 @@ class Batches(Protocol):
         ...
 
 
+def of_epoch(batches: Batches, epoch: int) -> Batches:
+    """Return the batches of one epoch, where they change from epoch to epoch (`benchmarks.mining`)."""
+    chosen: Batches = getattr(batches, "of_epoch", lambda _: batches)(epoch)
+    return chosen
+
+
+def resumable(batches: Batches, step: int) -> bool:
+    """Say whether an epoch can be taken up at a step; always, unless its batches hang on earlier weights."""
+    return bool(getattr(batches, "resumable", lambda _: True)(step))
+
+
 @dataclass(frozen=True)
 class Job:
     """What an engine needs besides the recipe: nothing of it changes the scores.

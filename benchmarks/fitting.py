@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import checkpoints, metrics
-from benchmarks.engine import Batches, Fitted, Job, Scores
+from benchmarks.engine import Batches, Fitted, Job, Scores, of_epoch, resumable
 from benchmarks.recipe_base import Recipe
 from benchmarks.schedule import learning_rate, plateaus_met
 from utils.errors import FAILURE, BenchError
@@ -136,6 +136,7 @@ class Fit:
     def _epoch(self, train: Batches, val: Batches) -> None:
         """Go through the training part once, from where the checkpoint left it, and look at val."""
         loop, since = self.loop, time.monotonic()
+        train = of_epoch(train, loop.epoch)
         total = train.steps() + val.steps()
         name = f"{self.name} epoch {loop.epoch + 1}/{self.recipe.epochs}".lstrip()
         self.job.progress.begin(name, total, loop.step)
@@ -144,7 +145,7 @@ class Fit:
             self._note(loss, batch, step, train)
             self.job.progress.advance(f"loss {loop.loss_sum / loop.step:.3f}")
             # Between two moves of the optimiser there are gradients, which no checkpoint holds.
-            if step.update and self._is_time_to_save():
+            if step.update and self._is_time_to_save() and resumable(train, loop.step):
                 loop.seconds, since = loop.seconds + time.monotonic() - since, time.monotonic()
                 self._save()
                 self._stop_if_asked()

@@ -97,7 +97,7 @@ class Inputs:
 
 def chosen_on_test(recipe: Recipe) -> bool:
     """Say whether a recipe reproduces a paper that chose its checkpoint on test."""
-    return isinstance(recipe, LandmarkRecipe) and recipe.test_select
+    return isinstance(recipe, LandmarkRecipe) and recipe.chosen_on_test
 
 
 def prepared(recipe: Recipe, dataset: DataSet, store: Path, *, progress: Progress | None = None) -> Inputs:

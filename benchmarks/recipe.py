@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from benchmarks.recipe_base import Recipe
 from benchmarks.recipe_clips import ClipRecipe
+from benchmarks.recipe_embedding import EmbeddingRecipe
 from benchmarks.recipe_gru import GruRecipe
 from benchmarks.recipe_landmarks import ConformerRecipe, LandmarkRecipe, SpoterRecipe
 from benchmarks.recipe_spobet import SpobetRecipe
@@ -31,6 +32,7 @@ KINDS: dict[str, type[Recipe]] = {
     "clips": ClipRecipe,
     "landmarks": LandmarkRecipe,
     "spoter": SpoterRecipe,
+    "embedding": EmbeddingRecipe,
     "gru": GruRecipe,
     "spobet": SpobetRecipe,
     "conformer": ConformerRecipe,

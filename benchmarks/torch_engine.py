@@ -21,6 +21,7 @@ from benchmarks.distributed import gather_rows, sync_batch_norm
 from benchmarks.engine import Batches, Fitted, Job, Scores
 from benchmarks.fitting import Fit, Step, classified
 from benchmarks.recipe_base import Recipe
+from benchmarks.recipe_embedding import EmbeddingRecipe
 from benchmarks.torch_inputs import inputs_of
 from benchmarks.torch_network import build, freeze, set_norm_momentum
 from benchmarks.torch_optim import averaged, optimizer
@@ -45,7 +46,7 @@ class TorchEngine:
         """
         self.recipe, self.job = recipe, job
         self.fabric = _fabric(recipe, job)
-        self.learner = TorchLearner(recipe, job, self.fabric)
+        self.learner = _learner(recipe, job, self.fabric)
 
     @property
     def main(self) -> bool:
@@ -54,7 +55,8 @@ class TorchEngine:
 
     def fit(self, train: Batches, val: Batches) -> Fitted:
         """Train on train, choose on val, and leave the network with the chosen weights."""
-        return Fit(self.learner, self.recipe, self.job).run(train, val)
+        learnt = self.learner.begin(train, val)
+        return Fit(self.learner, self.recipe, self.job).run(learnt, val)
 
     def restore(self, train: Batches) -> None:
         """Leave the network with the weights that a finished run kept.
@@ -62,7 +64,7 @@ class TorchEngine:
         Raises:
             BenchError: they are gone, damaged, or of another network.
         """
-        del train  # a classifier needs no clips to compare with
+        self.learner.begin(train)
         try:
             self.learner.choose()
         except (OSError, RuntimeError, KeyError, EOFError, UnpicklingError) as error:
@@ -117,6 +119,11 @@ class TorchLearner:
         wrapped, self.optimizer = self.fabric.setup(module, self.optimizer)
         return wrapped
 
+    def begin(self, train: Batches, val: Batches | None = None) -> Batches:
+        """Return what is learnt from, given the parts of a run (no val where a finished run is taken up)."""
+        del val
+        return train
+
     def step(self, batch: Batch, step: Step) -> float:
         """Learn from one batch and return its mean loss over this process's clips."""
         self._train_mode()
@@ -124,14 +131,19 @@ class TorchLearner:
         for group in self.optimizer.param_groups:
             group["lr"] = step.lr
         with self.fabric.no_backward_sync(self.wrapped, enabled=not step.update):
-            logits = self.wrapped(*self.inputs(batch))
-            # A process may have none of a last, small batch; the mean over no clips is 0 here, not NaN.
-            labels = torch.from_numpy(batch.labels).to(logits.device)
-            loss = self.criterion(logits.float(), labels) / max(1, len(labels))
+            loss = self.loss(batch)
             self.fabric.backward(loss * step.share)
         if step.update:
             self._update()
         return self._mean_over_processes(loss.detach(), len(batch.labels))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean loss of this process's clips of a batch."""
+        logits = self.wrapped(*self.inputs(batch))
+        # A process may have none of a last, small batch; the mean over no clips is 0 here, not NaN.
+        labels = torch.from_numpy(batch.labels).to(logits.device)
+        loss: Tensor = self.criterion(logits.float(), labels) / max(1, len(labels))
+        return loss
 
     def _update(self) -> None:
         """Move the optimiser once and forget the gradients."""
@@ -215,6 +227,15 @@ class TorchLearner:
         self.optimizer.load_state_dict(kept["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(kept["average"])
+
+
+def _learner(recipe: Recipe, job: Job, fabric: Fabric) -> TorchLearner:
+    """Return what learns by the recipe: a classifier, or a network of embeddings."""
+    if isinstance(recipe, EmbeddingRecipe):
+        from benchmarks.torch_embedding import EmbeddingLearner  # noqa: PLC0415 - it builds on this module
+
+        return EmbeddingLearner(recipe, job, fabric)
+    return TorchLearner(recipe, job, fabric)
 
 
 def _fabric(recipe: Recipe, job: Job) -> Fabric:

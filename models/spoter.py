@@ -232,6 +232,37 @@ class Classifier(Spoter):
         return out
 
 
+class Embedder(Spoter):
+    """SPOTER whose decoded query is no class but a place: near those of clips of the same sign.
+
+    From xmartlabs/spoter-embeddings (Apache-2.0), written from what was measured of it.
+    """
+
+    def __init__(
+        self,
+        d: int,
+        dropout: float,
+        *,
+        vector_length: int,
+        normalize_embeddings: bool,
+        single_pos: bool,
+        mask_memory: bool,
+    ) -> None:
+        """Make the network with random weights."""
+        super().__init__(d, dropout=dropout, single_pos=single_pos, mask_memory=mask_memory)
+        self.linear_embed = nn.Linear(d, vector_length)
+        self.normalize_embeddings = normalize_embeddings
+
+    def forward(self, points: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Map landmarks [B, T, J, D] and `lengths` [B] to vectors [B, vector_length]."""
+        out: Tensor = self.linear_embed(self.features(points, lengths))
+        return F.normalize(out, dim=1) if self.normalize_embeddings else out
+
+    def blocks(self) -> list[nn.Module]:
+        """Return the backbone's parts; the last maps to the vectors, which serve any number of classes."""
+        return [*super().blocks(), self.linear_embed]
+
+
 def within(lengths: Tensor, T: int) -> Tensor:
     """Return which frames are a clip's own: bool [B, 1, 1, T]."""
     return (torch.arange(T, device=lengths.device) < lengths[:, None])[:, None, None]
@@ -272,3 +303,29 @@ def build(
     """
     d = width("spoter", joints, channels)
     return Classifier(classes, d, 0.1 if dropout is None else dropout, single_pos=single_pos)
+
+
+def build_embedder(
+    _classes: int,
+    *,
+    dropout: float | None = None,
+    joints: int = 54,
+    channels: int = 2,
+    vector_length: int = 32,
+    **switches: bool,
+) -> Embedder:
+    """Build the embedding network with random weights; it has no part that depends on the classes.
+
+    Args:
+        dropout: None for the published 0.1.
+        joints: J.
+        channels: D.
+        vector_length: of an embedding.
+        switches: single_pos, mask_memory and normalize_embeddings, as in `Embedder`.
+
+    Raises:
+        BenchError: so many coordinates cannot be shared by 9 heads.
+    """
+    d = width("spoter-embeddings", joints, channels)
+    rate = 0.1 if dropout is None else dropout
+    return Embedder(d, rate, vector_length=vector_length, **switches)

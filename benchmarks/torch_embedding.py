@@ -1,0 +1,226 @@
+"""A torch network that learns from triplets, and classifies by distances to its training clips."""
+
+from __future__ import annotations
+
+import io
+from typing import cast
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.nn import functional
+
+from benchmarks import embeddings, retrieval, triplets
+from benchmarks.engine import Batches, Job, Scores
+from benchmarks.fitting import Step, classified
+from benchmarks.mining import Chosen, MinedBatches, Mining, Schedule
+from benchmarks.recipe_base import Recipe
+from benchmarks.recipe_embedding import EmbeddingRecipe
+from benchmarks.retrieval import Gallery, Vectors
+from benchmarks.torch_engine import TorchLearner
+from utils.errors import BenchError
+from wlasl.loader import Batch
+
+_ROWS = 64
+"""Clips that are embedded at a time, where the order is ours."""
+
+
+class EmbeddingLearner(TorchLearner):
+    """A network whose scores are distances, as `benchmarks.fitting` drives it."""
+
+    recipe: EmbeddingRecipe
+
+    def __init__(self, recipe: Recipe, job: Job, fabric: Fabric) -> None:
+        """Build everything from the recipe's seed.
+
+        Raises:
+            BenchError: several processes, which would share out the clips of a triplet.
+        """
+        if fabric.world_size > 1:
+            raise BenchError(f"{recipe.model} forms triplets within one process: leave --devices at 1.")
+        super().__init__(recipe, job, fabric)
+        own = self.recipe
+        self.schedule = Schedule(
+            own.mining_threshold, own.mining_same_weight, own.scheduler_triplets_threshold
+        )
+        self._train: Chosen | None = None
+        self._val: Batches | None = None
+        self._known: Gallery | None = None
+        self._seen = np.zeros(2, np.int64)
+
+    def begin(self, train: Batches, val: Batches | None = None) -> Batches:
+        """Return what is learnt from: the training part, with triplets or in hard batches.
+
+        Raises:
+            BenchError: no triplet can be formed, or the rule that chooses the epoch means nothing on val.
+        """
+        own = self.recipe
+        self._train, self._val = cast("Chosen", train), val
+        triplets.check(train.labels, own.batch_size if own.triplets == "batch-all" else 3, own.split)
+        if val is not None and own.select == "val_silhouette":
+            _silhouette_means_something(val, own)
+        if own.triplets == "random":
+            return triplets.RandomTriplets(self._train, own.seed)
+        if own.start_mining_hard is None:
+            return train
+        return MinedBatches(self._train, self._mining(own.start_mining_hard))
+
+    def _mining(self, start: int) -> Mining:
+        """Return how hard batches are chosen."""
+        own = self.recipe
+        return Mining(
+            size=own.batch_size,
+            seed=own.seed,
+            start=start,
+            multiplier=own.pre_batch_multiplier,
+            count=own.pre_batch_mining_count,
+            schedule=self.schedule,
+            embed=self._vectors,
+        )
+
+    def step(self, batch: Batch, step: Step) -> float:
+        """Learn from one batch and return its loss."""
+        self._known = None
+        return super().step(batch, step)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the triplet loss of a batch."""
+        vectors = self.wrapped(*self.inputs(batch)).float()
+        if isinstance(batch, triplets.Triplets):
+            near, far = (self.wrapped(*self.inputs(other)) for other in (batch.positive, batch.negative))
+            return functional.triplet_margin_loss(vectors, near.float(), far.float(), self.recipe.margin)
+        labels = torch.from_numpy(batch.labels).to(vectors.device)
+        loss, valid, used = batch_all(
+            vectors, labels, self.recipe.margin, filter_easy=self.recipe.filter_easy_triplets
+        )
+        self._seen += (valid, used)
+        self.schedule.saw(used)
+        return loss
+
+    def measures(self, val: Batches) -> dict[str, float]:
+        """Return val_loss and val_top1 by the recipe's rule, silhouettes, and the share of triplets used."""
+        queries, known = self._embedded(val), self.gallery()
+        row = classified(retrieval.scores(self.recipe.classify, known, queries), val.labels)
+        for name, vectors, labels in (
+            ("val", queries, val.labels),
+            ("train", known.vectors, known.labels),
+        ):
+            found = retrieval.silhouette(vectors, labels)
+            if found is not None:
+                row[f"{name}_silhouette"] = found
+        if self._seen[0]:
+            row["triplets_used"] = float(self._seen[1] / self._seen[0])
+        self._seen[:] = 0
+        return row
+
+    def scores(self, batches: Batches) -> Scores:
+        """Return float32 [clips, classes]: log-probabilities from distances to the training clips."""
+        return retrieval.scores(self.recipe.classify, self.gallery(), self._embedded(batches))
+
+    def gallery(self, part: Chosen | None = None, classes: int = 0) -> Gallery:
+        """Return the embeddings of the training clips, or of another part's, none of them varied."""
+        if part is not None:
+            return Gallery(self._all(part), part.labels, classes)
+        if self._known is None:
+            if self._train is None:
+                raise AssertionError("the training part is not known yet")
+            self._known = Gallery(self._all(self._train), self._train.labels, self.job.classes)
+        return self._known
+
+    def embed(self, part: Batches) -> Vectors:
+        """Return the embeddings of a part, float32 [clips, d], in the order of its clips."""
+        return self._embedded(part)
+
+    def choose(self) -> None:
+        """Go back to the chosen weights, and keep the embeddings of train and val beside them."""
+        super().choose()
+        self._known = None
+        if self._val is not None and len(self._val.clips):
+            parts = {"train": self.gallery().vectors, "val": self._embedded(self._val)}
+            labels = {"train": self.gallery().labels, "val": self._val.labels}
+            embeddings.write(self.job.folder, parts, labels)
+
+    def _all(self, part: Chosen) -> Vectors:
+        """Embed every clip of a part as it is, those of like length together."""
+        order = np.argsort(part.lengths, kind="stable")
+        out: Vectors | None = None
+        for first in range(0, len(order), _ROWS):
+            rows = order[first : first + _ROWS]
+            found = self._vectors(part.batch(rows, 0, train=False))
+            out = np.empty((len(order), found.shape[1]), np.float32) if out is None else out
+            out[rows] = found
+        if out is None:
+            raise AssertionError("a gallery has clips")
+        return out
+
+    def _embedded(self, batches: Batches) -> Vectors:
+        """Embed a part as its loader gives it."""
+        found = [(batch.indices, self._advanced(batch)) for batch in batches.epoch(0)]
+        out = np.empty((len(batches.clips), found[0][1].shape[1]), np.float32)
+        for rows, vectors in found:
+            out[rows] = vectors
+        return out
+
+    def _advanced(self, batch: Batch) -> Vectors:
+        """Embed a batch and move the bar."""
+        vectors = self._vectors(batch)
+        self.job.progress.advance()
+        return vectors
+
+    @torch.inference_mode()
+    def _vectors(self, batch: Batch) -> Vectors:
+        """Embed a batch by the averaged weights where there are any: float32 [B, d]."""
+        network = self.wrapped if self.average is None else self.average.module
+        network.eval()
+        with self.fabric.autocast():
+            vectors = network(*self.inputs(batch))
+        return cast("Vectors", vectors.float().cpu().numpy())
+
+    def state(self) -> bytes:
+        """Return the learner's state, with how hard the next batches are to be."""
+        kept = torch.load(io.BytesIO(super().state()), weights_only=True)
+        buffer = io.BytesIO()
+        torch.save({**kept, "mining": self.schedule.state()}, buffer)
+        return buffer.getvalue()
+
+    def restore(self, state: bytes) -> None:
+        """Go on from what `state` returned."""
+        super().restore(state)
+        self._known = None
+        self.schedule.restore(torch.load(io.BytesIO(state), weights_only=True)["mining"])
+
+
+def _silhouette_means_something(val: Batches, recipe: EmbeddingRecipe) -> None:
+    """Refuse to choose by a silhouette that val does not have."""
+    if not retrieval.meaningful(val.labels):
+        raise BenchError(
+            f"A silhouette needs two signs, one of them with two clips, and the {len(val.labels)} clips that "
+            f"{recipe.split} chooses by have none such. Use --set select=val_top1."
+        )
+
+
+def batch_all(
+    vectors: Tensor, labels: Tensor, margin: float, *, filter_easy: bool
+) -> tuple[Tensor, int, int]:
+    """Return the loss over all triplets of a batch, how many there are, and how many still have a loss.
+
+    Of every clip, every other clip of its sign and every clip of another sign: d(a, p) - d(a, n) + margin,
+    where that is above 0. With `filter_easy` the mean is over the triplets with a loss, and shrinks where
+    there are fewer than a third of the batch; without, over all triplets.
+
+    Args:
+        vectors: [B, d].
+        labels: int64 [B].
+        margin: how much farther another sign is to be.
+        filter_easy: as above.
+    """
+    apart = torch.cdist(vectors, vectors, compute_mode="donot_use_mm_for_euclid_dist")
+    same = labels[:, None] == labels
+    pairs = same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    valid = pairs[:, :, None] & ~same[:, None, :]
+    losses = (apart[:, :, None] - apart[:, None, :] + margin).relu() * valid
+    count, used = int(valid.sum()), int((losses > 0).sum())
+    if filter_easy:
+        return losses.sum() / (used + 1e-8) * min(1.0, 3 * used / max(1, len(labels))), count, used
+    return losses.sum() / max(1, count), count, used
