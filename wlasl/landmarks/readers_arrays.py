@@ -166,7 +166,8 @@ class HandsFile(ArrayFile):
 
     def _clip(self, at: int) -> Landmarks:
         """Cut out one clip, and put its hands in order."""
-        hands = self._hands[self._starts[at] : self._starts[at + 1]]
+        begin, end = self._starts[at : at + 2]  # first: it checks what the others rely on
+        hands = self._hands[begin:end]
         points = stable(hands, float(self._middles[at])).reshape(-1, len(HANDS), 3)
         return Landmarks(points, HANDS, self.kind)
 

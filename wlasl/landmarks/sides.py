@@ -45,7 +45,8 @@ def stable(hands: Points, middle: float = 0.5) -> Points:
 
     Args:
         hands: float32 [T, 2, 21, D], in image coordinates with y down, in any order within a frame, NaN where
-            there is none. Of one hand that was found twice the first detection is kept.
+            there is none. Of one hand that was found twice the detection is kept that says more plainly
+            which hand it is.
         middle: where the signer usually stands, in widths of the picture.
     """
     hands = np.array(hands, np.float32)
@@ -55,8 +56,9 @@ def stable(hands: Points, middle: float = 0.5) -> Points:
     size = _sizes(hands)
     both = hands[seen.all(axis=1)][:, :, 0, 0].mean(axis=1)
     odds = rightness(hands, float((both.sum() + _USUAL * middle) / (len(both) + _USUAL)))
-    twice = _found_twice(hands, size, odds)
-    hands[twice, 1], odds[twice, 1], seen[twice, 1] = np.nan, 0, False
+    twice = np.flatnonzero(_found_twice(hands, size, odds))
+    vaguer = np.abs(odds[twice]).argmin(axis=1)
+    hands[twice, vaguer], odds[twice, vaguer], seen[twice, vaguer] = np.nan, 0, False
     frames = np.flatnonzero(seen.any(axis=1))
     way = _way(hands[frames], odds[frames], frames, float(np.median(size[seen])))
     swapped = frames[way == 1]
