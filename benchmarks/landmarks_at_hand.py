@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -57,14 +58,12 @@ def at_hand(dataset: DataSet, stores: Path) -> Iterator[tuple[str, set[str]]]:
     """Yield each source with a name that is there, and the ids of the data set's clips that it holds."""
     wanted = {clip.id for clip in dataset.subset.clips}
     for name in _ORDER:
-        try:
+        with contextlib.suppress(BenchError, LandmarkError):
             source = open_source(dataset, name)
-        except BenchError:
-            continue
-        store = _store(dataset, source, stores) if source.videos else None
-        ids = set(store.ids if store else ()) if source.videos else set(source.ids())
-        if ids & wanted:
-            yield name, ids & wanted
+            store = _store(dataset, source, stores) if source.videos else None
+            ids = wanted.intersection((store.ids if store else ()) if source.videos else source.ids())
+            if ids:
+                yield name, ids
 
 
 def _first(dataset: DataSet, clip: Clip, stores: Path) -> str:
@@ -78,9 +77,11 @@ def _first(dataset: DataSet, clip: Clip, stores: Path) -> str:
     if found:
         return found
     have = f"it is not in {', '.join(there)}" if there else "nothing is prepared yet"
+    video = dataset.files.path(clip.id)
+    way = "`--landmarks mediapipe` finds them in its video" if video else "it has no video to find them in"
     raise BenchError(
-        f"No landmarks of clip {clip.id} are at hand ({have}). `--landmarks mediapipe` finds them in its "
-        f"video; the sources are {', '.join(SOURCES)}, or a path."
+        f"No landmarks of clip {clip.id} are at hand ({have}), and {way}. "
+        f"The sources are {', '.join(SOURCES)}, or a path."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -54,6 +54,7 @@ def doctor(
 ) -> None:
     """Say what of a subset is missing or unreadable, and what duplicates and leaks its metadata has."""
     from benchmarks.data_report import health_report  # noqa: PLC0415
+    from benchmarks.landmarks_at_hand import at_hand  # noqa: PLC0415
     from utils.files import write_text  # noqa: PLC0415
     from wlasl.doctor import as_json as health_json  # noqa: PLC0415
     from wlasl.doctor import examine, missing_text  # noqa: PLC0415
@@ -61,12 +62,15 @@ def doctor(
     from wlasl.subsets import load  # noqa: PLC0415
 
     file = missing_file or project_folder() / "data" / "doctor" / f"missing_{split}.txt"
-    health = examine(load(split, data), open_files=not no_videos, track=_tracked("opening files"))
+    dataset = load(split, data)
+    health = examine(dataset, open_files=not no_videos, track=_tracked("opening files"))
     write_text(file, missing_text(health))
+    landmarks = {name: len(ids) for name, ids in at_hand(dataset, project_folder() / "data" / "stores")}
     if as_json:
-        _print_json({**health_json(health), "missing_file": str(file)})
+        _print_json({**health_json(health), "missing_file": str(file), "landmarks": landmarks})
     else:
         _print(health_report(health, file))
+        _print(_landmarks(landmarks))
 
 
 @app.command()
@@ -80,6 +84,15 @@ def glosses(split: Split = "100", data: Data = None, as_json: Json = False) -> N
         _print_json(gloss_rows(dataset))
     else:
         _print(gloss_report(dataset))
+
+
+def _landmarks(there: Mapping[str, int]) -> str:
+    """Return which landmarks are at hand, by the names that `--landmarks` takes, in a sentence."""
+    if not there:
+        return "No landmarks are at hand: `bench prepare --landmarks mediapipe` finds them in the videos."
+    return (
+        "Landmarks at hand: " + ", ".join(f"{name} ({count:,} clips)" for name, count in there.items()) + "."
+    )
 
 
 def _coverage(root: Path) -> Iterator[DataSet]:

@@ -230,7 +230,7 @@ def _title(clip: Clip, landmarks: Landmarks, sheet: Sheet) -> list[str]:
     """Return the sheet's title, what the landmarks are, and how much they see, a line each."""
     signer = "signer unknown" if clip.signer is None else f"signer {clip.signer}"
     rate = f", {landmarks.fps:.4g} fps" if landmarks.fps else ""
-    size = "{} x {}".format(*landmarks.size) if landmarks.size else "size unknown"
+    size = "{} x {}".format(*landmarks.size) if landmarks.size else "no size known, as of a square"
     kind = "" if landmarks.source == sheet.name else f" ({landmarks.source})"
     count, joints, dims = landmarks.points.shape
     colours = {"body": "white", "left hand": "blue", "right hand": "orange"}
