@@ -26,7 +26,10 @@ OTHERS = {
     "Makefile": "make demo, make test; make help lists the rest",
     ".ci/": "what continuous integration runs, and tools of the house",
 }
-COLUMNS = ("#", "Model", "Input", "Params", "GMACs", "Top-1", "Top-5", "Seeds", "Weights", "Time")
+COLUMNS = (
+    *("#", "Model", "Recipe", "Input", "Landmarks", "Params", "GMACs", "Top-1", "Top-5"),
+    *("Shuffled", "Order change", "Pairs", "Seeds", "Weights", "Time"),
+)
 
 
 def first_sentence(path: Path) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.schema import Record
-from benchmarks.table import title
+from benchmarks.table import chosen_on_test, title
 from utils.errors import FAILURE, BenchError
 from utils.files import read_json
 from utils.plots import Figure, Panel, draw
@@ -21,6 +21,8 @@ def draw_curves(record: Record, folder: Path) -> Path:
     """
     history = read_history(folder / "history.json")
     epoch = record.selection.epoch + 1 if record.selection else None
+    # What chose the epoch is called val in the history, whatever part it was.
+    part = "test" if chosen_on_test(record) else "val"
     figure = Figure(
         title=f"{record.model} on {title(record.split)}, seed {record.recipe.get('seed')}, run {record.id}",
         x_name="epoch",
@@ -28,9 +30,10 @@ def draw_curves(record: Record, folder: Path) -> Path:
         panels=[
             Panel(
                 "cross-entropy, nats",
-                {"train": _over(history, "train_loss"), "val": _over(history, "val_loss")},
+                {"train": _over(history, "train_loss"), part: _over(history, "val_loss")},
             ),
-            Panel("top-1 on val, %", {"val": [100 * value for value in _over(history, "val_top1")]}),
+            Panel(f"top-1 on {part}, %", {part: [100 * value for value in _over(history, "val_top1")]}),
+            *_silhouettes(history, part),
             Panel("learning rate", {"learning rate": _over(history, "lr")}, log=True),
         ],
         mark=epoch,
@@ -38,6 +41,15 @@ def draw_curves(record: Record, folder: Path) -> Path:
     )
     draw(folder / "curves.png", figure)
     return folder / "curves.png"
+
+
+def _silhouettes(history: Sequence[Mapping[str, float]], part: str) -> list[Panel]:
+    """Return the panel of an embedding's silhouettes; none where the history has none."""
+    names = {"train": "train_silhouette", part: "val_silhouette"}
+    lines = {
+        label: _over(history, name) for label, name in names.items() if any(name in row for row in history)
+    }
+    return [Panel("silhouette", lines)] if lines else []
 
 
 def read_history(path: Path) -> list[dict[str, float]]:

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from benchmarks import metrics
 from benchmarks.engine import Engine, Job, Scores
 from benchmarks.inputs import Inputs, loader, prepared
-from benchmarks.probe_batches import PROBES, batches
+from benchmarks.probe_batches import batches
+from benchmarks.probe_names import PLAIN, PROBES
 from benchmarks.probe_records import (
-    PLAIN,
     Draw,
     Probed,
     ProbeRecord,
@@ -73,13 +73,13 @@ def probe(run: Stored, request: Request) -> StoredProbes:
         BenchError: the run has no result to probe, or its weights or its clips are gone or are others.
     """
     record = run.record
-    _check(run, request.places)
+    check_run(run, request.places)
     found = None if request.again else known(request.places.results, record)
     if found is not None:
         request.machine.progress.say(f"run {record.id} is probed already; --again does it anew")
         return found
     recipe = restored(record.recipe)
-    inputs = _inputs(recipe, record, request)
+    inputs = inputs_of_run(recipe, record, request)
     made = _carried_out(recipe, record, inputs, request)
     path = probes_path(request.places.results, record)
     write_probes(path, made)
@@ -106,7 +106,7 @@ def disagreement(found: ProbeRecord, record: Record) -> str:
     )
 
 
-def _check(run: Stored, places: Places) -> None:
+def check_run(run: Stored, places: Places) -> None:
     """Refuse a run that has no result, or no weights on this machine."""
     record = run.record
     if run.altered:
@@ -124,7 +124,7 @@ def _check(run: Stored, places: Places) -> None:
         )
 
 
-def _inputs(recipe: Recipe, record: Record, request: Request) -> Inputs:
+def inputs_of_run(recipe: Recipe, record: Record, request: Request) -> Inputs:
     """Return the clips of a run, and refuse others.
 
     Raises:
@@ -185,7 +185,7 @@ def _scored(
     found: dict[str, Probed] = {}
     for name, one in PROBES.items():
         draws = [
-            part for draw in range(one.draws) if (part := batches(recipe, inputs, one, draw)) is not None
+            part for draw in range(one.draws) if (part := batches(recipe, inputs, name, draw)) is not None
         ]
         if not draws:
             found[name] = Probed(reason="pixels have no joints to hide")

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from benchmarks.engine import Batches
 from benchmarks.inputs import Inputs, loader
-from benchmarks.probe_records import PLAIN
+from benchmarks.probe_names import PLAIN
 from benchmarks.recipe_base import Recipe
 from benchmarks.recipe_landmarks import LandmarkRecipe
 from utils.seeds import generator
@@ -32,29 +32,20 @@ Frames = npt.NDArray[np.uint8]
 Change = Callable[[Frames, np.random.Generator], Frames]
 """From the frames of one view, [T, H, W, 3], to as many."""
 
-_RANDOM = 3
-"""How often the test part is scored by a probe that is random."""
-
 
 @dataclass(frozen=True)
-class Probe:
-    """One way to change the test part.
+class How:
+    """How a probe changes the test part.
 
     Attributes:
-        words: what it does, for people; of a system that sees either.
-        heading: the head of its column in a table.
         pixels: what it does to the frames of a view; None where it means nothing of pixels.
         landmarks: the options of the landmark loader that it changes.
         thinned: whether it takes frames away from landmarks.
-        draws: how often it is carried out.
     """
 
-    words: str
-    heading: str
     pixels: Change | None = None
     landmarks: Mapping[str, Any] = field(default_factory=dict)
     thinned: bool = False
-    draws: int = 1
 
 
 def _placed(order: Order, frames: Frames, rng: np.random.Generator) -> Frames:
@@ -72,47 +63,41 @@ def _mirrored(frames: Frames, _rng: np.random.Generator) -> Frames:
     return frames[:, :, ::-1]
 
 
-def _ordered(order: Order, words: str, heading: str, draws: int = 1) -> Probe:
-    """Return the probe that puts frames into another order."""
-    return Probe(words, heading, partial(_placed, order), {"order": order}, draws=draws)
+def _ordered(order: Order) -> How:
+    """Return how frames are put into another order."""
+    return How(partial(_placed, order), {"order": order})
 
 
-def _hidden(side: str, words: str, heading: str) -> Probe:
-    """Return the probe that hides a hand, or both; of pixels it means nothing."""
-    return Probe(words, heading, landmarks={"hide": side})
-
-
-PROBES: Mapping[str, Probe] = {
-    PLAIN: Probe("as it was scored", "Top-1", lambda frames, _: frames),
-    "shuffled": _ordered("shuffled", f"frames in random order, x {_RANDOM}", "Shuffled", _RANDOM),
-    "reversed": _ordered("reversed", "frames from last to first", "Reversed"),
-    "one-frame": _ordered("middle", "the middle frame throughout", "One frame"),
-    "half-frames": Probe(
-        f"half the frames lost, x {_RANDOM}", "Half lost", _held, thinned=True, draws=_RANDOM
-    ),
-    "mirrored": Probe("left and right exchanged", "Mirrored", _mirrored, {"mirror_eval": True}),
-    "no-hands": _hidden("hands", "neither hand seen", "No hands"),
-    "no-left": _hidden("left", "the left hand not seen", "No left"),
-    "no-right": _hidden("right", "the right hand not seen", "No right"),
+HOW: Mapping[str, How] = {
+    PLAIN: How(lambda frames, _: frames),
+    "shuffled": _ordered("shuffled"),
+    "reversed": _ordered("reversed"),
+    "one-frame": _ordered("middle"),
+    "half-frames": How(_held, thinned=True),
+    "mirrored": How(_mirrored, {"mirror_eval": True}),
+    "no-hands": How(landmarks={"hide": "hands"}),
+    "no-left": How(landmarks={"hide": "left"}),
+    "no-right": How(landmarks={"hide": "right"}),
 }
-"""Every probe by its name, in the order in which they are carried out and shown."""
+"""How each of `benchmarks.probe_names.PROBES` is done."""
 
 
-def batches(recipe: Recipe, inputs: Inputs, probe: Probe, draw: int) -> Batches | None:
+def batches(recipe: Recipe, inputs: Inputs, probe: str, draw: int) -> Batches | None:
     """Return the test part as a probe changes it; None where the probe means nothing of what is seen.
 
     Args:
         recipe: what the run's network sees.
         inputs: the clips at hand.
-        probe: what to change.
+        probe: its name.
         draw: which of the probe's draws.
     """
+    how = HOW[probe]
     if isinstance(recipe, LandmarkRecipe):
-        return _landmarks(recipe, inputs, probe, draw)
-    return None if probe.pixels is None else Changed(loader(recipe, inputs, "test"), probe.pixels, draw)
+        return _landmarks(recipe, inputs, how, draw)
+    return None if how.pixels is None else Changed(loader(recipe, inputs, "test"), how.pixels, draw)
 
 
-def _landmarks(recipe: LandmarkRecipe, inputs: Inputs, probe: Probe, draw: int) -> Batches:
+def _landmarks(recipe: LandmarkRecipe, inputs: Inputs, how: How, draw: int) -> Batches:
     """Return the landmarks of the test part as a probe changes them."""
     from benchmarks.inputs_landmarks import options  # noqa: PLC0415 - pixels need none of it
     from benchmarks.spobet_published import as_read  # noqa: PLC0415 - likewise
@@ -120,8 +105,8 @@ def _landmarks(recipe: LandmarkRecipe, inputs: Inputs, probe: Probe, draw: int) 
 
     clips = inputs.clips("test")
     store = as_read(recipe, inputs.store, clips)
-    told = replace(options(recipe), **probe.landmarks, order_seed=draw)
-    return LandmarkLoader(Thinned(store, draw) if probe.thinned else store, clips, told)
+    told = replace(options(recipe), **how.landmarks, order_seed=draw)
+    return LandmarkLoader(Thinned(store, draw) if how.thinned else store, clips, told)
 
 
 class Changed:

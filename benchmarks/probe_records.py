@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmarks.metrics import spread
+from benchmarks.probe_names import PLAIN
 from benchmarks.records import record_path, sealed, unsealed
 from benchmarks.schema import Record, Where
 from utils.errors import BenchError
@@ -20,9 +21,6 @@ from utils.files import read_json, write_json
 
 FORMAT = 1
 """The version of this file's schema; readers refuse newer ones in words."""
-
-PLAIN = "plain"
-"""The probe that changes nothing."""
 
 Draw = dict[str, float | int | None]
 """What one scoring of the test part gave: clips, hits1, top1, hits5, top5, loss, ties, and on the sample
@@ -63,7 +61,7 @@ class ProbeRecord(_Part):
         split: the run's.
         of: when the run finished; probes of an earlier run of the same recipe are out of date.
         test: the fingerprint of the test clips scored.
-        probes: by name (`benchmarks.probe.PROBES`).
+        probes: by name (`benchmarks.probe_names.PROBES`).
         where: what the probes were carried out on.
         started: UTC, ISO 8601.
         finished: likewise.

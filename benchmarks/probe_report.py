@@ -8,8 +8,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from benchmarks import table_text as text
-from benchmarks.probe_batches import PROBES
-from benchmarks.probe_records import PLAIN, Probed, ProbeRecord, StoredProbes
+from benchmarks.probe_names import PLAIN, PROBES
+from benchmarks.probe_records import Probed, ProbeRecord, StoredProbes
 from benchmarks.table import title
 
 
@@ -46,12 +46,7 @@ def _grid(record: ProbeRecord) -> Grid:
 def _numbers(found: Probed) -> list[str]:
     """Write top-1, top-5 and the change of one probe."""
     rates = [text.percent(found.mean(name)) for name in ("top1", "top5")]
-    return [*rates, change(found.change)]
-
-
-def change(value: float | None) -> str:
-    """Write the largest change of a log-probability."""
-    return text.NONE if value is None else f"{value:.1e}" if value < 0.01 else f"{value:.2f}"  # noqa: PLR2004
+    return [*rates, text.change(found.change)]
 
 
 def pairs(found: Probed) -> str:

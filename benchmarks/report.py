@@ -13,12 +13,15 @@ from rich.text import Text
 
 from benchmarks import table_text as text
 from benchmarks.metrics import KS
+from benchmarks.probe_records import read_probes
+from benchmarks.probe_report import print_probes
 from benchmarks.records import Stored, read_record
 from benchmarks.schema import Record, Selection
 from benchmarks.table import title
 from utils.errors import BenchError
 from utils.names import nearest
 from wlasl.clips import PARTS
+from wlasl.landmarks.joints import SKELETONS
 
 _LONGEST = 40
 
@@ -54,8 +57,20 @@ def print_record(stored: Stored, console: Console) -> None:
     if record.metrics:
         console.print(_metrics(record))
     console.print(_facts(record))
+    _print_probes(stored, console)
     console.print(Text("\nRecipe", style="bold"))
     console.print(_recipe(record.recipe))
+
+
+def _print_probes(stored: Stored, console: Console) -> None:
+    """Print what `bench probe` found of a run, or why that cannot be read; nothing where it was not there."""
+    try:
+        found = read_probes(stored.path.parents[2], stored.record)
+    except BenchError as error:
+        console.print(Text(f"\n{error}", style="yellow"), soft_wrap=True)
+        return
+    if found is not None:
+        print_probes(found, console)
 
 
 def _metrics(record: Record) -> Grid:
@@ -114,6 +129,7 @@ def _lines(record: Record) -> list[tuple[str, str]]:
     lines = [
         ("chosen by", _chosen(record.selection)),
         ("clips", _clips(record)),
+        ("landmarks", _landmarks(record)),
         ("missing", _counted(record.clips.missing_reasons)),
         ("test clips", record.clips.test),
         ("weights", text.weights(record)),
@@ -137,7 +153,22 @@ def _chosen(selection: Selection | None) -> str:
         return ""
     value = "" if selection.value is None else f", {selection.value:.4g} there"
     epoch = f"epoch {selection.epoch + 1}" if selection.epoch >= 0 else "the initial weights"
-    return f"{selection.rule}: {epoch}{value}"
+    badge = f" ({text.BADGE}: ranked with no other run)" if selection.rule.startswith("test_") else ""
+    return f"{selection.rule}: {epoch}{value}{badge}"
+
+
+def _landmarks(record: Record) -> str:
+    """Say which landmarks a network saw, and what found them; nothing of a network that sees pixels."""
+    recipe = record.recipe
+    joints = SKELETONS.get(str(recipe.get("skeleton")))
+    if joints is None:
+        return ""
+    source = text.several([str(recipe.get("landmarks")), record.clips.landmarks])
+    frames = "all" if recipe.get("frames") is None else recipe["frames"]
+    shown = (
+        f"{frames} frames x {len(joints)} joints ({recipe['skeleton']}) x {recipe.get('dims')} coordinates"
+    )
+    return f"{source}; {shown}; normalisation {recipe.get('normalisation')}"
 
 
 def _clips(record: Record) -> str:

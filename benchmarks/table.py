@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
 from benchmarks.metrics import KS, spread
+from benchmarks.probe_records import ProbeRecord
 from benchmarks.published import SHIPPED, Published, of_system, read_published
 from benchmarks.records import Shelf, Stored, read_records
 from benchmarks.schema import Record
+from benchmarks.table_probes import Probes, gathered, summed
+from benchmarks.table_recipes import Differing, described, differing
 
 SUBSETS = ("100", "300", "1000", "2000", "sample")
 """The order in which subsets are printed; others follow by name."""
-
-_OWN_COLUMNS = frozenset(
-    ("model", "engine", "split", "seed", "frames", "size", "weights", "weights_sha256", "clips", "revision")
-)
-"""Recipe fields that tell rows apart in a column of their own, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +41,40 @@ class Row:
     """One row: a recipe apart from its seed, over one set of test clips.
 
     Attributes:
-        rank: 1 is the highest mean top-1 among the same test clips; equal means share a rank.
+        rank: 1 is the highest mean top-1 among the same test clips; equal means share a rank. None where the
+            checkpoint was chosen on test: such a row is ranked with none.
         records: the runs averaged, in the order of their seeds.
         attempted: runs of this recipe that there are, with those that failed or were altered.
-        differs: fields by which this recipe differs from others of the same model here, `field=value`.
+        recipe: the named recipe that this one is nearest to; empty for a system that has none.
+        differs: fields by which this recipe differs from that one, `field=value`; without a named recipe,
+            from others of the same model here.
         top: per k; None where k says nothing.
         per_class: per k, likewise; the mean over classes that have clips.
         loss: cross-entropy in nats.
         published: verified numbers of the same network.
+        probes: what `bench probe` found of these runs.
     """
 
-    rank: int
+    rank: int | None
     records: tuple[Record, ...]
     attempted: int
+    recipe: str
     differs: tuple[str, ...]
     top: dict[int, Measure | None]
     per_class: dict[int, Measure | None]
     loss: Measure | None
     published: tuple[Published, ...]
+    probes: Probes
 
     @property
     def first(self) -> Record:
         """Return the run that stands for what all seeds share."""
         return self.records[0]
+
+    @property
+    def on_test(self) -> bool:
+        """Say whether the checkpoint was chosen on test, as only the reproduction of a paper may."""
+        return chosen_on_test(self.first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ class Board:
         test: the clips' fingerprint.
         clips: how many they are.
         official: how many the subset's authors list.
-        rows: in the order of their ranks.
+        rows: in the order of their ranks; those without one stand below.
     """
 
     test: str
@@ -125,16 +134,39 @@ def title(subset: str) -> str:
 def load_table(results: Path) -> Table:
     """Read a results folder, with its published.csv or else the one that the project ships."""
     own = results / SHIPPED.name
-    return collect(read_records(results), read_published(own if own.is_file() else SHIPPED))
+    shelf = read_records(results)
+    probes, unused = gathered(results, [one.record for one in shelf.records if _counts(one)])
+    published = read_published(own if own.is_file() else SHIPPED)
+    return collect(replace(shelf, unreadable=(*shelf.unreadable, *unused)), published, probes)
 
 
-def collect(shelf: Shelf, published: Sequence[Published]) -> Table:
-    """Arrange records as a table; the order of files and the time of day change nothing."""
+def collect(
+    shelf: Shelf, published: Sequence[Published], probes: Mapping[str, ProbeRecord] | None = None
+) -> Table:
+    """Arrange records as a table; the order of files and the time of day change nothing.
+
+    Args:
+        shelf: the records.
+        published: the published numbers.
+        probes: by the id of their run.
+    """
     by_subset: dict[str, list[Stored]] = {}
     for stored in shelf.records:
         by_subset.setdefault(stored.record.split, []).append(stored)
-    sections = tuple(_section(name, by_subset[name], published) for name in sorted(by_subset, key=_place))
+    sections = tuple(
+        _section(by_subset[name], published, probes or {}) for name in sorted(by_subset, key=_place)
+    )
     return Table(sections, tuple(published), shelf.unreadable)
+
+
+def chosen_on_test(record: Record) -> bool:
+    """Say whether a run chose its checkpoint on test: it is badged, and ranked and averaged with no other."""
+    return record.selection is not None and record.selection.rule.startswith("test_")
+
+
+def _counts(stored: Stored) -> bool:
+    """Say whether a record is a finished run, as it was written."""
+    return not stored.altered and stored.record.status == "done"
 
 
 def _place(subset: str) -> tuple[int, str]:
@@ -142,21 +174,23 @@ def _place(subset: str) -> tuple[int, str]:
     return (SUBSETS.index(subset) if subset in SUBSETS else len(SUBSETS), subset)
 
 
-def _section(subset: str, stored: Sequence[Stored], published: Sequence[Published]) -> Section:
+def _section(
+    stored: Sequence[Stored], published: Sequence[Published], probes: Mapping[str, ProbeRecord]
+) -> Section:
     """Arrange the records of one subset."""
-    good = [one.record for one in stored if not one.altered and one.record.status == "done"]
+    good = [one.record for one in stored if _counts(one)]
     unfinished = [one for one in stored if not one.altered and one.record.status != "done"]
     altered = [one for one in stored if one.altered]
     attempted: dict[str, set[str]] = {}
     for one in stored:
         attempted.setdefault(one.record.group, set()).add(one.record.id)
-    differing = _differing(good)
+    context = _Context(attempted, differing(good), published, probes)
     boards = [
-        _board(list(records), attempted, differing, published)
+        _board(list(records), context)
         for _, records in groupby(sorted(good, key=_test_clips), key=_test_clips)
     ]
     return Section(
-        subset,
+        stored[0].record.split,
         tuple(sorted(boards, key=lambda board: (-board.clips, board.test))),
         tuple(sorted(unfinished, key=_by_name)),
         tuple(sorted(altered, key=_by_name)),
@@ -179,68 +213,55 @@ def _seed(record: Record) -> int:
     return seed if isinstance(seed, int) else 0
 
 
-def _differing(records: Iterable[Record]) -> dict[tuple[str, str], frozenset[str]]:
-    """Return, per model and engine, the recipe fields in which its runs differ, but those with a column."""
-    values: dict[tuple[str, str], dict[str, set[str]]] = {}
-    for record in records:
-        seen = values.setdefault(_network(record), {})
-        for field, value in record.recipe.items():
-            seen.setdefault(field, set()).add(repr(value))
-    return {
-        network: frozenset(field for field, kinds in seen.items() if len(kinds) > 1) - _OWN_COLUMNS
-        for network, seen in values.items()
-    }
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What rows need to know besides their own runs.
+
+    Attributes:
+        attempted: per group of runs, the ids of all there are.
+        differing: what `differing` says of the subset's runs.
+        published: the published numbers.
+        probes: by the id of their run.
+    """
+
+    attempted: Mapping[str, set[str]]
+    differing: Differing
+    published: Sequence[Published]
+    probes: Mapping[str, ProbeRecord]
 
 
-def _network(record: Record) -> tuple[str, str]:
-    """Return a run's model and engine."""
-    return (record.model, str(record.recipe.get("engine", "")))
-
-
-def _board(
-    records: list[Record],
-    attempted: dict[str, set[str]],
-    differing: dict[tuple[str, str], frozenset[str]],
-    published: Sequence[Published],
-) -> Board:
-    """Arrange the finished runs over one set of test clips."""
-    groups: dict[str, list[Record]] = {}
+def _board(records: list[Record], context: _Context) -> Board:
+    """Arrange the finished runs over one set of test clips: those chosen on test below, without a rank."""
+    groups: dict[tuple[bool, str], list[Record]] = {}
     for record in sorted(records, key=_seed):
-        groups.setdefault(record.group, []).append(record)
-    ordered = sorted(groups.values(), key=lambda runs: (-_mean_top1(runs), runs[0].model, runs[0].group))
-    means = [_mean_top1(runs) for runs in ordered]
-    rows = [
-        _row(
-            1 + sum(other > mean for other in means),
-            runs,
-            len(attempted[runs[0].group]),
-            _differs(runs[0], differing[_network(runs[0])]),
-            of_system(published, runs[0].split, runs[0].model),
-        )
-        for runs, mean in zip(ordered, means, strict=True)
-    ]
+        groups.setdefault((chosen_on_test(record), record.group), []).append(record)
+    ordered = sorted(
+        groups.items(), key=lambda item: (item[0][0], -_mean_top1(item[1]), item[1][0].model, item[0][1])
+    )
+    means = [_mean_top1(runs) for (on_test, _), runs in ordered if not on_test]
+    ranks = [1 + sum(other > mean for other in means) for mean in means]
+    ranked: list[int | None] = [*ranks, *[None] * (len(ordered) - len(ranks))]
+    rows = tuple(_row(rank, runs, context) for rank, (_, runs) in zip(ranked, ordered, strict=True))
     coverage = records[0].clips.parts.get("test")
     clips = int(records[0].metrics["test"].get("clips") or 0)
-    return Board(records[0].clips.test, clips, coverage.official if coverage else clips, tuple(rows))
+    return Board(records[0].clips.test, clips, coverage.official if coverage else clips, rows)
 
 
-def _row(
-    rank: int,
-    records: Sequence[Record],
-    attempted: int,
-    differs: tuple[str, ...],
-    published: tuple[Published, ...],
-) -> Row:
+def _row(rank: int | None, records: Sequence[Record], context: _Context) -> Row:
     """Measure the seeds of one recipe."""
+    first = records[0]
+    recipe, differs = described(first, context.differing)
     return Row(
         rank=rank,
         records=tuple(records),
-        attempted=attempted,
+        attempted=len(context.attempted[first.group]),
+        recipe=recipe,
         differs=differs,
         top={k: _measure(records, f"top{k}") for k in KS},
         per_class={k: _measure(records, f"per_class_top{k}") for k in KS},
         loss=_measure(records, "loss"),
-        published=published,
+        published=of_system(context.published, first.split, first.model),
+        probes=summed([context.probes[one.id] for one in records if one.id in context.probes]),
     )
 
 
@@ -248,12 +269,6 @@ def _mean_top1(records: Sequence[Record]) -> float:
     """Return what rows are ranked by; -1 where top-1 says nothing."""
     top1 = _measure(records, "top1")
     return -1.0 if top1 is None else top1.mean
-
-
-def _differs(record: Record, fields: frozenset[str]) -> tuple[str, ...]:
-    """Return how a recipe differs from others of its model, `field=value`, by field name."""
-    recipe = record.recipe
-    return tuple(f"{field}={recipe[field]}" for field in sorted(fields) if field in recipe)
 
 
 def _measure(records: Sequence[Record], name: str) -> Measure | None:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks import table_text as text
+from benchmarks.probe_names import PLAIN, PROBES
 from benchmarks.records import Stored
 from benchmarks.table import Board, Measure, Row, Section, Table
 
@@ -63,9 +64,16 @@ def _of_row(row: Row) -> dict[str, Any]:
         "rank": row.rank,
         "model": first.model,
         "engine": first.recipe.get("engine"),
+        "recipe": row.recipe,
         "differs": list(row.differs),
+        "selection": first.selection.rule if first.selection else None,
+        "chosen_on_test": row.on_test,
         "frames": first.recipe.get("frames"),
         "size": first.recipe.get("size"),
+        "landmarks": first.recipe.get("landmarks"),
+        "pose_source": first.clips.landmarks or None,
+        "skeleton": first.recipe.get("skeleton"),
+        "dims": first.recipe.get("dims"),
         "parameters": first.cost.parameters,
         "gmacs": first.cost.gmacs,
         "classes": test.get("classes"),
@@ -75,7 +83,18 @@ def _of_row(row: Row) -> dict[str, Any]:
         flat.update(_of_measure(f"top{k}", value))
     for k, value in row.per_class.items():
         flat.update(_of_measure(f"per_class_top{k}", value))
-    return {**flat, **_of_measure("loss", row.loss), **_of_runs(row)}
+    return {**flat, **_of_measure("loss", row.loss), **_of_probes(row), **_of_runs(row)}
+
+
+def _of_probes(row: Row) -> dict[str, Any]:
+    """Return the mean top-1 under every probe, and what else probes found."""
+    found = row.probes
+    flat: dict[str, Any] = {"probed_runs": found.runs}
+    for name in PROBES:
+        if name != PLAIN:
+            flat[f"probe_{name.replace('-', '_')}_top1"] = found.top1.get(name, (None, None))[0]
+    pairs, clips = found.pairs or (None, None)
+    return {**flat, "probe_shuffled_change": found.change, "pairs_told_apart": pairs, "pairs_clips": clips}
 
 
 def _of_measure(name: str, value: Measure | None) -> dict[str, float | None]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import table_text as text
+from benchmarks.probe_names import PLAIN, PROBES
 from benchmarks.published import Published
 from benchmarks.records import Stored
 from benchmarks.table import SUBSETS, Board, Row, Section, Table, title
@@ -30,10 +31,26 @@ How these numbers come about:
   Where two intervals overlap widely, the order of two systems is not settled.
 - WLASL's videos vanish from the web, so machines hold different clips. Runs are ranked only among those that
   scored the very same test clips (same fingerprint); each table says how many of the official ones they are.
+- A run that chose its checkpoint on test, as only the reproduction of a paper that did so may, is badged
+  **chosen on test**. It stands below the others without a rank, and is averaged with none of them.
+- Recipe is the nearest of the model's named recipes (`as-published` has its authors' defects, `fixed` has
+  not), then every field that differs from it. Where a model has no named ones, the fields in which its rows
+  differ stand there.
+- Landmarks is what found the joints that a network saw; a dash is a network of pixels. It alone moves this
+  task by tens of points. Networks of landmarks and of pixels are ranked together only over the same clips.
 - A failed run is listed with its reason. A record that was changed after its run is listed, and averaged
   nowhere.
 - Params are trainable, in millions; GMACs are 10⁹ multiply-adds for one view. Weights are where training
   started from. A commit with `+` had changes in no commit. Time is of the whole run.
+"""
+
+_ABOUT_PROBES = """\
+- Shuffled and the columns after it are probes (`bench probe RUN`): top-1 of the very same weights on test
+  clips that were changed. Nothing is trained, chosen or tuned on them. Frames come in random order (mean of
+  3), from last to first, as the middle one throughout, with a random half lost (mean of 3), or with left and
+  right exchanged; of landmarks, neither hand is seen, or not the left, or not the right one. Order change is
+  the largest change of any log-probability when frames are shuffled: below 1e-5 a network is blind to order.
+  Pairs are the sample's clips of signs that are another one's reversal, told from that one: half is chance.
 """
 
 _ABOUT_PUBLISHED = """\
@@ -47,7 +64,8 @@ checkpoint.
 
 def readme(table: Table) -> str:
     """Return `results/README.md` whole; the same records give the same text on any day and machine."""
-    parts = [_INTRODUCTION]
+    probed = any(row.probes.runs for row in rows_of(table))
+    parts = [_INTRODUCTION + _ABOUT_PROBES * probed]
     if not table.sections:
         parts.append("No runs yet: `bench run --model movinet-a3 --split sample` makes the first one.\n")
     parts += [_section(section) for section in table.sections]
@@ -96,9 +114,22 @@ def _section(section: Section) -> str:
     return "\n".join(parts)
 
 
+def rows_of(table: Table) -> list[Row]:
+    """Return every row of a table."""
+    return [row for section in table.sections for board in section.boards for row in board.rows]
+
+
+def summary(table: Table) -> str:
+    """Say how many rows there are, how many of them have no rank and why, and how many were probed."""
+    rows = rows_of(table)
+    on_test, probed = sum(row.on_test for row in rows), sum(row.probes.runs > 0 for row in rows)
+    ranked = f"{len(rows) - on_test} rows ranked"
+    return f"{ranked}, {on_test} {text.BADGE} and so without a rank, {probed} probed"
+
+
 def _model(row: Row) -> str:
-    """Write a row's model, and how its recipe differs from others of that model."""
-    return text.model(row) + (f"<br>{', '.join(row.differs)}" if row.differs else "")
+    """Write a row's model, with a badge where its checkpoint was chosen on test."""
+    return text.model(row) + (f"<br>**{text.BADGE}**" if row.on_test else "")
 
 
 def _cited(row: Published) -> str:
@@ -107,10 +138,20 @@ def _cited(row: Published) -> str:
     return f"{text.rates(row)} ({source}{', chosen on test' if row.chosen_on == 'test' else ''})"
 
 
-_COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
-    ("#", lambda row: str(row.rank)),
+Cell = Callable[[Row], str]
+
+
+def _probe(name: str) -> Cell:
+    """Return what writes the cell of a probe."""
+    return lambda row: text.probed(row, name)
+
+
+_COLUMNS: tuple[tuple[str, Cell], ...] = (
+    ("#", text.rank),
     ("Model", _model),
+    ("Recipe", lambda row: text.recipe(row) or text.NONE),
     ("Input", lambda row: text.shape(row.first)),
+    ("Landmarks", text.sources),
     ("Params", lambda row: text.millions(row.first)),
     ("GMACs", lambda row: text.gmacs(row.first)),
     ("Top-1", lambda row: text.measure(row.top[1])),
@@ -119,6 +160,9 @@ _COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("Top-10", lambda row: text.measure(row.top[10])),
     ("Per class top-1", text.per_class),
     ("Loss", lambda row: text.loss(row.loss)),
+    *((probe.heading, _probe(name)) for name, probe in PROBES.items() if name != PLAIN),
+    ("Order change", lambda row: text.change(row.probes.change)),
+    ("Pairs", text.pairs),
     ("Seeds", text.seeds),
     ("Weights", lambda row: text.several(text.weights(record) for record in row.records)),
     ("Time", text.mean_duration),
@@ -127,13 +171,20 @@ _COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("Run", lambda row: " ".join(f"`{record.id}`" for record in row.records)),
     ("Published top-1 / top-5", lambda row: "; ".join(map(_cited, row.published)) or text.NONE),
 )
-_LEFT = frozenset({"Model", "Weights", "Device", "Commit", "Run", "Published top-1 / top-5"})
+_LEFT = frozenset(
+    {"Model", "Recipe", "Landmarks", "Weights", "Device", "Commit", "Run", "Published top-1 / top-5"}
+)
+_WHERE_NEEDED = frozenset({"Recipe", "Landmarks", "Order change", "Pairs"}) | {
+    probe.heading for name, probe in PROBES.items() if name != PLAIN
+}
+"""Columns that a board has only where one of its rows has something to say there."""
 
 
 def _board(board: Board) -> str:
     """Write the rows over one set of test clips."""
-    lines = [[cell(row) for _, cell in _COLUMNS] for row in board.rows]
-    return grid([name for name, _ in _COLUMNS], lines, _LEFT)
+    columns = {name: [cell(row) for row in board.rows] for name, cell in _COLUMNS}
+    names = [name for name in columns if name not in _WHERE_NEEDED or set(columns[name]) != {text.NONE}]
+    return grid(names, list(zip(*(columns[name] for name in names), strict=True)), _LEFT)
 
 
 def _listed(stored: Sequence[Stored], why: Callable[[Stored], str]) -> str:

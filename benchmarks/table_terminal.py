@@ -14,9 +14,12 @@ from benchmarks import table_text as text
 from benchmarks.published import Published
 from benchmarks.records import Stored
 from benchmarks.table import Board, Measure, Row, Section, Table, title
+from benchmarks.table_terminal_probes import print_probes
 
 _IDS = 3
 """How many ids of runs a row shows."""
+_FIELDS = 4
+"""How many fields of its recipe a row shows."""
 
 
 def print_table(table: Table, console: Console, split: str | None = None) -> None:
@@ -38,6 +41,7 @@ def _print_section(section: Section, console: Console) -> None:
     for number, board in enumerate(section.boards):
         words = "\n" * (number > 0) + f"{text.caption(board)}. {text.warning(board, len(section.boards) - 1)}"
         console.print(Text(words.rstrip()), _board(board, console.width), sep="\n")
+        print_probes(board, console)
     if section.unfinished:
         console.print("\nNot finished", _listed(section.unfinished, lambda one: one.record.reason), sep="\n")
     if section.altered:
@@ -66,10 +70,15 @@ def _grid() -> Grid:
 
 
 def _about(row: Row) -> str:
-    """Write which system a row is, what it saw, where it started from, and how it differs from others."""
+    """Write which system a row is, what it saw, where it started from, and by which recipe."""
     engine = row.first.recipe.get("engine", "torch")
     lines = [row.first.model, f"{text.shape(row.first)}, {text.weights(row.first)}"]
-    return "\n".join([*lines, *([] if engine == "torch" else [str(engine)]), *row.differs])
+    lines += [f"pose: {text.sources(row)}"] * (text.sources(row) != text.NONE)
+    lines += [] if engine == "torch" else [str(engine)]
+    lines += [row.recipe] * bool(row.recipe)
+    lines += row.differs[:_FIELDS]
+    lines += [f"and {len(row.differs) - _FIELDS} more"] if len(row.differs) > _FIELDS else []
+    return "\n".join([*lines, *([text.BADGE] if row.on_test else [])])
 
 
 def _runs(row: Row) -> str:
@@ -98,7 +107,7 @@ def _short(value: Measure | None) -> str:
 
 
 _COLUMNS: dict[str, tuple[Literal["left", "right"], Callable[[Row], str]]] = {
-    "#": ("right", lambda row: str(row.rank)),
+    "#": ("right", text.rank),
     "Model": ("left", _about),
     "Size": ("right", lambda row: f"{text.millions(row.first)} M\n{text.gmacs(row.first)} G"),
     "Top-1": ("right", lambda row: _in_lines(row.top[1])),

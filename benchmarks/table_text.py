@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from benchmarks.published import Published
 from benchmarks.schema import Record
 from benchmarks.table import Board, Measure, Row
+from wlasl.landmarks.joints import SKELETONS
 
 NONE = "-"
 """What stands where there is no number."""
@@ -57,9 +58,57 @@ def seeds(row: Row) -> str:
 
 
 def shape(record: Record) -> str:
-    """Write what the network saw of a clip: frames x size²."""
+    """Write what the network saw of a clip: frames x size² of pixels, or frames x joints."""
     recipe = record.recipe
-    return f"{recipe.get('frames', NONE)}x{recipe.get('size', NONE)}²"
+    joints = SKELETONS.get(str(recipe.get("skeleton")))
+    if joints is None:
+        return f"{recipe.get('frames', NONE)}x{recipe.get('size', NONE)}²"
+    frames = recipe.get("frames")
+    return f"all x {len(joints)}" if frames is None else f"{frames}x{len(joints)}"
+
+
+def sources(row: Row) -> str:
+    """Write what found the landmarks that a row's runs saw: mediapipe-hands, true, ...; a dash for pixels."""
+    return several(record.clips.landmarks for record in row.records)
+
+
+def rank(row: Row) -> str:
+    """Write a row's rank; a dash where its checkpoint was chosen on test."""
+    return NONE if row.rank is None else str(row.rank)
+
+
+BADGE = "chosen on test"
+"""What stands beside a system whose checkpoint was chosen on test."""
+
+
+def recipe(row: Row, most: int | None = None) -> str:
+    """Write a row's recipe: the nearest named one, then what differs from it, so many fields at most."""
+    told = [row.recipe] * bool(row.recipe) + list(row.differs[:most])
+    left = len(row.differs) - len(row.differs[:most])
+    return ", ".join(told) + (f" and {left} more" if left else "")
+
+
+def probed(row: Row, probe: str, *, digits: int = 2) -> str:
+    """Write the mean top-1 of a row's runs under a probe, with its spread; a dash where there is none."""
+    found = row.probes.top1.get(probe)
+    if found is None:
+        return NONE
+    mean, deviation = found
+    few = f" ({row.probes.runs} of {len(row.records)} runs)" if row.probes.runs < len(row.records) else ""
+    return (
+        f"{100 * mean:.{digits}f}" + ("" if deviation is None else f" ± {100 * deviation:.{digits}f}") + few
+    )
+
+
+def pairs(row: Row) -> str:
+    """Write how many clips of reversed signs were told from the other sign, of how many."""
+    found = row.probes.pairs
+    return NONE if found is None else f"{found[0] * found[1]:.3g} of {found[1]}"
+
+
+def change(value: float | None) -> str:
+    """Write the largest change of a log-probability."""
+    return NONE if value is None else f"{value:.1e}" if value < 0.01 else f"{value:.2f}"  # noqa: PLR2004
 
 
 def millions(record: Record) -> str:

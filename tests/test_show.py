@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from benchmarks.commands import show as command
 from benchmarks.mistakes import compare
+from benchmarks.probe_records import Probed, ProbeRecord, probes_path, write_probes
 from benchmarks.records import write_record
 from benchmarks.schema import Clips, Coverage, Selection
 from benchmarks.scores import Scored, Scores, write_scores
@@ -182,3 +183,51 @@ def test_scores_without_a_test_part_are_a_sentence(home, make_record):
         home / "runs" / make_record().id / "scores.npz", Scores(whole.glosses, {"val": whole.parts["test"]})
     )
     assert "hold no test part" in run(home, make_record().id)
+
+
+def test_a_run_chosen_on_test_says_so(tmp_path, make_record):
+    record = make_record(selection=Selection(rule="test_top1", epoch=3, value=0.7))
+    write_record(tmp_path / "results", record)
+    output = " ".join(run(tmp_path, record.id).split())
+    assert "test_top1: epoch 4, 0.7 there (chosen on test: ranked with no other run)" in output
+
+
+def test_landmarks_are_named_with_what_found_them(tmp_path, make_record):
+    recipe = {"landmarks": "hands", "skeleton": "hands", "dims": 3, "normalisation": "hands", "frames": None}
+    record = make_record(**recipe)
+    seen = record.clips.model_copy(update={"landmarks": "mediapipe-hands"})
+    write_record(tmp_path / "results", record.model_copy(update={"clips": seen}))
+    output = " ".join(run(tmp_path, record.id).split())
+    assert (
+        "hands, mediapipe-hands; all frames x 42 joints (hands) x 3 coordinates; normalisation hands"
+        in output
+    )
+    write_record(tmp_path / "results", make_record(seed=7))
+    assert " joints (" not in run(tmp_path, make_record(seed=7).id)
+
+
+def test_probes_are_shown_and_those_of_an_earlier_run_do_not_count(home, make_record):
+    record = make_record()
+    assert "Probes" not in run(home, record.id)
+    found = {
+        "plain": Probed(draws=({"top1": 0.5, "clips": 258},)),
+        "shuffled": Probed(draws=({"top1": 0.25}, {"top1": 0.35}), change=2e-6),
+        "no-hands": Probed(reason="pixels have no joints to hide"),
+    }
+    whole = {
+        "id": record.id,
+        "model": "m",
+        "split": "100",
+        "of": record.finished,
+        "test": "a",
+        "probes": found,
+    }
+    path = probes_path(home / "results", record)
+    write_probes(path, ProbeRecord(**whole))
+    output = run(home, record.id)
+    assert re.search(r"shuffled +frames in random order, x 3 +30.00 +- +2.0e-06", output)
+    assert re.search(r"no-hands +pixels have no joints to hide +- +- +-", output)
+    write_probes(path, ProbeRecord(**{**whole, "of": "before"}))
+    assert "They do not count: the run was trained anew since" in run(home, record.id)
+    path.write_text("{")
+    assert "is not a JSON file" in run(home, record.id)

@@ -15,12 +15,16 @@ from typer.testing import CliRunner
 
 from benchmarks import table_text as text
 from benchmarks.commands import table as command
+from benchmarks.probe_records import Probed, ProbeRecord, probes_path, write_probes
 from benchmarks.published import SHIPPED, read_published
+from benchmarks.recipe import resolve
+from benchmarks.recipe_table import named
 from benchmarks.records import Shelf, Stored, read_records, write_record
-from benchmarks.schema import Cost, InitialWeights, Where
+from benchmarks.schema import Cost, InitialWeights, Selection, Where, run_id
 from benchmarks.table import Measure, collect, load_table, title
 from benchmarks.table_data import as_csv, as_json
 from benchmarks.table_markdown import grid, is_current, readme, write_readme
+from benchmarks.table_probes import Probes, summed
 from benchmarks.table_terminal import print_table
 from utils.errors import BenchError
 
@@ -180,7 +184,7 @@ def test_readme_says_everything_there_is_to_say(many):
         "258 of 258 official test clips (fingerprint aaaaaaaaaaaaaaaa)",
         "201 of 258 official test clips",
         "57 official test clips were not at hand: these numbers are not comparable with published ones.",
-        "| movinet-a3 (tensorflow)<br>lr=0.01 |",
+        "| movinet-a3 (tensorflow) | lr=0.01 |",
         "| 62.02 ± 3.88 |",
         "| 3 of 4 |",
         "46.51 (40.5-52.6)",
@@ -197,6 +201,137 @@ def test_readme_says_everything_there_is_to_say(many):
         assert words in page, words
     assert page.endswith("\n")
     assert not page.endswith("\n\n")
+
+
+@pytest.fixture
+def mixed(results, make_record):
+    """Return a folder with pixels and landmarks over the same clips, some chosen on test, some probed."""
+
+    def landmarks(name, **changes):
+        recipe = resolve("spoter", "100", named("spoter", name), changes).model_dump(mode="json")
+        record = make_record(hits=200)
+        seen = record.clips.model_copy(update={"landmarks": "mediapipe-hands"})
+        return record.model_copy(update={"recipe": recipe, "id": run_id(recipe), "clips": seen})
+
+    on_test = Selection(rule="test_top1", epoch=3, value=0.7)
+    published = [
+        landmarks("as-published", seed=seed).model_copy(update={"selection": on_test}) for seed in (0, 1)
+    ]
+    ours = landmarks("fixed", epochs=12, lr=0.01, frames=32)
+    for record in (make_record("i3d", hits=120), *published, ours):
+        write_record(results, record)
+    for record, rates, change in ((published[0], (0.5, 0.25), 1e-6), (ours, (0.1, 0.2), 3.0)):
+        probes = {
+            "plain": Probed(draws=({"top1": 0.9, "clips": 258, "pairs": 16, "pair_hits": 8},)),
+            "shuffled": Probed(draws=tuple({"top1": rate} for rate in rates), change=change),
+            "no-hands": Probed(draws=({"top1": 0.03},), change=9.0),
+        }
+        one = ProbeRecord(
+            id=record.id, model="spoter", split="100", of=record.finished, test="a", probes=probes
+        )
+        write_probes(probes_path(results, record), one)
+    return results
+
+
+def test_pixels_and_landmarks_over_the_same_clips_are_ranked_together(mixed):
+    (board,) = section(mixed).boards
+    assert [(text.rank(row), row.first.model, text.sources(row)) for row in board.rows] == [
+        ("1", "spoter", "mediapipe-hands"),
+        ("2", "i3d", "-"),
+        ("-", "spoter", "mediapipe-hands"),
+    ]
+    assert [text.shape(row.first) for row in board.rows] == ["32x54", "20x172²", "all x 54"]
+
+
+def test_what_was_chosen_on_test_has_a_badge_and_no_rank_and_moves_no_other(mixed):
+    rows = section(mixed).boards[0].rows
+    assert [(row.rank, row.on_test) for row in rows] == [(1, False), (2, False), (None, True)]
+    assert len(rows[2].records) == 2
+    page = readme(load_table(mixed))
+    assert "| - | spoter<br>**chosen on test** | as-published |" in page
+    assert "stands below the others without a rank" in page
+    shown = printed(load_table(mixed))
+    assert "chosen on test" in shown
+    flat = list(csv.DictReader(io.StringIO(as_csv(load_table(mixed)))))
+    assert [(row["rank"], row["chosen_on_test"], row["selection"]) for row in flat] == [
+        ("1", "False", "val_top1"),
+        ("2", "False", "val_top1"),
+        ("", "True", "test_top1"),
+    ]
+
+
+def test_one_recipe_chosen_both_ways_is_two_rows(results, make_record):
+    write_record(results, make_record(seed=0))
+    on_test = Selection(rule="test_top1", epoch=3, value=0.7)
+    write_record(results, make_record(seed=1, selection=on_test, hits=250))
+    rows = section(results).boards[0].rows
+    assert [(row.rank, len(row.records), row.on_test) for row in rows] == [(1, 1, False), (None, 1, True)]
+
+
+def test_a_recipe_is_told_by_its_nearest_name_and_what_differs(mixed):
+    rows = section(mixed).boards[0].rows
+    assert [(row.recipe, row.differs) for row in rows] == [
+        ("fixed", ("epochs=12", "lr=0.01")),
+        ("", ()),
+        ("as-published", ()),
+    ]
+    assert text.recipe(rows[0]) == "fixed, epochs=12, lr=0.01"
+    assert text.recipe(rows[0], most=1) == "fixed, epochs=12 and 1 more"
+
+
+def test_probes_have_columns_where_a_board_has_any(mixed):
+    rows = section(mixed).boards[0].rows
+    assert [text.probed(row, "shuffled") for row in rows] == ["15.00", "-", "37.50 (1 of 2 runs)"]
+    assert [text.change(row.probes.change) for row in rows] == ["3.00", "-", "1.0e-06"]
+    assert [text.pairs(row) for row in rows] == ["8 of 16", "-", "8 of 16"]
+    page, shown = readme(load_table(mixed)), printed(load_table(mixed))
+    heads = next(line for line in page.splitlines() if line.startswith("| # |"))
+    assert "| Shuffled | No hands | Order change | Pairs |" in heads
+    assert "Reversed" not in heads
+    assert "nothing is tuned on them" in shown
+    flat = json.loads(as_json(load_table(mixed)))["rows"]
+    assert flat[0]["probe_shuffled_top1"] == pytest.approx(0.15)
+    assert flat[1]["probe_shuffled_top1"] is None
+    assert flat[2]["probed_runs"] == 1
+
+
+def test_a_board_without_probes_says_nothing_of_them(many):
+    page, shown = readme(load_table(many)), printed(load_table(many))
+    assert "Shuffled" not in page + shown
+    assert "Landmarks |" not in page
+
+
+def test_probes_that_are_out_of_date_or_altered_do_not_count_and_are_said(mixed):
+    paths = sorted(mixed.glob("*/*/probes/*.json"))
+    paths[0].write_text(paths[0].read_text().replace("0.03", "0.9"))
+    paths[1].write_text("[]")
+    table = load_table(mixed)
+    assert not any(row.probes.runs for row in table.sections[0].boards[0].rows)
+    assert len(table.unreadable) == 2
+    assert any("changed after it was written" in sentence for sentence in table.unreadable)
+
+
+def test_probes_over_several_seeds_have_a_mean_and_a_spread():
+    records = [
+        ProbeRecord(
+            id=str(rate),
+            model="m",
+            split="s",
+            of="",
+            test="",
+            probes={"reversed": Probed(draws=({"top1": rate},))},
+        )
+        for rate in (0.2, 0.4)
+    ]
+    found = summed(records)
+    assert found.runs == 2
+    assert found.top1["reversed"] == (pytest.approx(0.3), pytest.approx(0.1 * 2**0.5))
+    assert summed([]) == Probes()
+
+
+def test_probed_boards_fit_into_100_and_into_80_characters(mixed):
+    for width in (100, 80):
+        assert max(map(len, printed(load_table(mixed), width=width).splitlines())) <= width
 
 
 def test_unverified_numbers_are_not_printed(results):
@@ -400,7 +535,9 @@ def test_the_command_checks_the_readme_for_ci(many):
         run("--results", many, "--check")
     assert refused.value.exit_code == 1
     run("--results", many)
-    assert run("--results", many, "--check")[0] == 0
+    code, output = run("--results", many, "--check")
+    assert code == 0
+    assert "up to date: 6 rows ranked, 0 chosen on test and so without a rank, 0 probed" in output
     (many / "README.md").write_text("mine")
     with pytest.raises(BenchError, match="is not what the records say"):
         run("--results", many, "--check")

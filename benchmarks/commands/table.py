@@ -70,7 +70,7 @@ def _print(whole: Table, folder: Path, split: str | None) -> None:
 
 def _check(whole: Table, folder: Path) -> None:
     """Fail where README.md is not what the records say."""
-    from benchmarks.table_markdown import is_current  # noqa: PLC0415
+    from benchmarks.table_markdown import is_current, summary  # noqa: PLC0415
 
     path = folder / "README.md"
     if not is_current(whole, folder):
@@ -78,4 +78,4 @@ def _check(whole: Table, folder: Path) -> None:
             f"{path} is not what the records say. Run `bench table` and commit what it writes.",
             exit_code=FAILURE,
         )
-    typer.echo(f"{path} is up to date.")
+    typer.echo(f"{path} is up to date: {summary(whole)}.")
