@@ -18,6 +18,8 @@ from packaging.requirements import Requirement
 
 from benchmarks.machine import Finding, Level, look_at_device, look_at_disk, look_at_machine
 from utils.errors import BenchError
+from wlasl.landmarks.mediapipe_env import VERSION as MEDIAPIPE
+from wlasl.landmarks.mediapipe_env import find_python
 from wlasl.root import VideoFiles, find_root, project_folder
 
 OURS = ("benchmarks", "models", "slurm", "utils", "wlasl")
@@ -38,7 +40,7 @@ class Folders:
 
 def examine(folders: Folders) -> list[Finding]:
     """Look at everything that a run depends on; it takes a second, and `import torch` where torch is."""
-    found = [*look_at_python(), *look_at_packages(), *look_at_extras()]
+    found = [*look_at_python(), *look_at_packages(), *look_at_extras(), *look_at_mediapipe()]
     if installed("torch"):
         found += look_at_device()
     written = {"stores": folders.store, "runs": folders.runs, "results": folders.results}
@@ -139,6 +141,20 @@ def _extra(extra: str, needs: list[Requirement]) -> Finding:
         value = f"{shown}; missing: {', '.join(missing)}" if shown else "not installed"
         return Finding("extras", extra, value, level, f"Install it with: {command}")
     return Finding("extras", extra, shown)
+
+
+def look_at_mediapipe() -> Iterator[Finding]:
+    """Say where the MediaPipe is that finds landmarks in videos."""
+    try:
+        python = find_python()
+    except BenchError as error:
+        yield Finding("extras", "mediapipe", "not found", "problem", str(error))
+        return
+    if python:
+        yield Finding("extras", "mediapipe", f"{MEDIAPIPE} with {python}")
+    else:
+        advice = "`bench prepare --landmarks mediapipe` installs it into an environment of its own."
+        yield Finding("extras", "mediapipe", "not installed", "note", advice)
 
 
 def installed(name: str) -> str | None:

@@ -140,6 +140,16 @@ def test_every_extra_of_pyproject_is_looked_at():
     assert "torch" not in found["core"].value
 
 
+def test_mediapipe_is_found_missing_or_misnamed(monkeypatch: pytest.MonkeyPatch):
+    for python, level in ((Path("/env/bin/python"), "ok"), (None, "note")):
+        monkeypatch.setattr(doctor, "find_python", lambda python=python: python)
+        assert [finding.level for finding in doctor.look_at_mediapipe()] == [level]
+    monkeypatch.undo()
+    monkeypatch.setenv("WLASL_MEDIAPIPE", "/no/such/folder")
+    found = by_name(doctor.look_at_mediapipe())["mediapipe"]
+    assert (found.level, "/no/such/folder" in found.advice) == ("problem", True)
+
+
 def test_an_uninstalled_project_is_a_problem(monkeypatch: pytest.MonkeyPatch):
     def not_there(_name: str):
         raise PackageNotFoundError
