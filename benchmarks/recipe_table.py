@@ -132,14 +132,32 @@ TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     # The plain baseline has no paper of its own to follow.
     "sign-conformer": {DEFAULT: _CONFORMER},
     "gru": {
-        DEFAULT: {"epochs": 60, "batch_size": 16, "dropout": 0.5, "features": ("coordinates", "velocity")}
+        DEFAULT: {
+            "normalisation": "shoulders",
+            "features": ("coordinates", "velocity"),
+            "epochs": 60,
+            "batch_size": 16,
+            "dropout": 0.5,
+        }
     },
 }
 
 NOTES: Mapping[str, Mapping[str, str]] = {
     "spoter": {
         PUBLISHED: "the authors' code: one position for all frames, one clip a step, chosen on test",
-        DEFAULT: "a position per frame, chosen on val, the plateau schedule stepped",
+        DEFAULT: "a position per frame, 16 clips a step, the plateau schedule stepped, chosen on val",
+    },
+    "spoter-embeddings": {
+        PUBLISHED: "the authors' defaults and their training script: SGD, margin 1, silhouette on test",
+        DEFAULT: "a position per frame, padding masked, y as it is, chosen by val top-1 of the centroids",
+    },
+    "spobet": {
+        PUBLISHED: "the authors' code: no positions, padding attended to, one mask for the whole run",
+        DEFAULT: "positions, masks, pre-training at its own rate, fresh augmentation, chosen on val",
+    },
+    "gru": {DEFAULT: "two bidirectional GRUs on coordinates and velocities, no augmentation: the baseline"},
+    "sign-conformer": {
+        DEFAULT: "ours: shoulder frame, hand shapes, 32 moments from first hand to last, warped and mirrored"
     },
 }
 """What each named recipe is, and what to expect of it; README.md prints it."""
