@@ -1,4 +1,4 @@
-"""Speed, measured in one run: `python -m benchmarks.speed prepare|load|movinet`.
+"""Speed, measured in one run: `python -m benchmarks.speed prepare|load|movinet|landmarks|latency`.
 
 What is compared takes turns, and CPU time is what counts: on a shared machine seconds come and go, and the
 ratio of two methods stays.
@@ -10,15 +10,12 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any, Protocol
 
 import typer
 
 from benchmarks.commands.options import Data
 from utils.errors import FAILURE, BenchError
-
-if TYPE_CHECKING:
-    from benchmarks.speed_report import Report
 
 app = typer.Typer(help="Measure speed, in one run.", no_args_is_help=True, add_completion=False)
 
@@ -73,7 +70,43 @@ def movinet() -> None:
     speed_movinet.main()
 
 
-def _show(report: Report, *, check: bool, as_json: bool) -> None:
+@app.command()
+def landmarks(
+    *,
+    clips: Annotated[int, typer.Option(min=8, help="Made clips that a method trains on in a turn.")] = 64,
+    rows: Annotated[int, typer.Option(min=1, help="Clips of the CSV; SPOTER's own has 1,442.")] = 240,
+    threads: Annotated[int, typer.Option(min=1, help="Of a network; from 2 on seconds count.")] = 1,
+    rounds: Rounds = 3,
+    check: Check = False,
+    as_json: Json = False,
+) -> None:
+    """SPOTER's training step, whole epoch and start-up, against one clip at a time and its CSV."""
+    from benchmarks import speed_landmarks  # noqa: PLC0415
+
+    plan = speed_landmarks.Plan(clips, rounds, threads, rows)
+    with tempfile.TemporaryDirectory() as folder:
+        _show(speed_landmarks.measured(plan, Path(folder)), check=check, as_json=as_json)
+
+
+class Reported(Protocol):
+    """What a comparison gives back."""
+
+    @property
+    def mark(self) -> str:
+        """What ours should reach, in words."""
+
+    @property
+    def met(self) -> bool:
+        """Whether it did."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+
+    def as_text(self) -> str:
+        """Return it as tables in plain text."""
+
+
+def _show(report: Reported, *, check: bool, as_json: bool) -> None:
     """Print a report, and fail where it misses its mark if that is asked for."""
     typer.echo(json.dumps(report.as_dict(), indent=2) if as_json else report.as_text())
     if check and not report.met:

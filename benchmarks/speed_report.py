@@ -6,6 +6,7 @@ import resource
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 Method = tuple[str, Callable[[], object]]
 
@@ -57,27 +58,121 @@ class Report:
         return "\n".join([*lines, *self.notes, f"{self.mark}: {'met' if self.met else 'missed'}"])
 
 
+@dataclass(frozen=True)
+class Mark:
+    """Something that ours should reach.
+
+    Attributes:
+        what: in words.
+        found: what it came to, in words.
+        met: whether it did.
+    """
+
+    what: str
+    found: str
+    met: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """One comparison.
+
+    Attributes:
+        what: in words.
+        rows: a method each, the first the yardstick; costs of one sample.
+    """
+
+    what: str
+    rows: tuple[Row, ...]
+
+    def faster(self, words: str) -> float:
+        """Return how many times as fast the best of the methods is whose names hold these words."""
+        return max((1 / row.ratio for row in self.rows if words in row.name), default=0.0)
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """What was measured.
+
+    Attributes:
+        what: on what, and by which clock.
+        sections: the comparisons.
+        marks: what ours should reach.
+    """
+
+    what: str
+    sections: tuple[Section, ...]
+    marks: tuple[Mark, ...]
+
+    @property
+    def met(self) -> bool:
+        """Whether every mark was reached."""
+        return all(mark.met for mark in self.marks)
+
+    @property
+    def mark(self) -> str:
+        """Return the marks that were missed, in words."""
+        return "; ".join(f"{mark.what} ({mark.found})" for mark in self.marks if not mark.met)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        sections = [
+            {
+                "what": section.what,
+                "rows": [
+                    {"method": row.name, "ms": row.milliseconds, "times_as_fast": round(1 / row.ratio, 3)}
+                    for row in section.rows
+                ],
+            }
+            for section in self.sections
+        ]
+        marks = [{"mark": mark.what, "found": mark.found, "met": mark.met} for mark in self.marks]
+        return {"what": self.what, "sections": sections, "marks": marks, "met": self.met}
+
+    def as_text(self) -> str:
+        """Return it as tables in plain text."""
+        lines = [self.what]
+        for section in self.sections:
+            lines += ["", *_table(section)]
+        verdicts = (f"{mark.what}: {mark.found}, {'met' if mark.met else 'missed'}" for mark in self.marks)
+        return "\n".join([*lines, "", *verdicts])
+
+
+def _table(section: Section) -> list[str]:
+    """Return one comparison as lines."""
+    width = max(len(section.what), *(len(row.name) for row in section.rows))
+    lines = [f"{section.what:{width}}  ms a sample   samples/s   times as fast"]
+    for row in section.rows:
+        numbers = f"{row.milliseconds:11.3f}  {1000 / row.milliseconds:10.1f}  {1 / row.ratio:14.2f}"
+        lines.append(f"{row.name:{width}}  {numbers}")
+    return lines
+
+
 def cpu_seconds() -> float:
     """Return the CPU time of this process and of its ended children, user and system."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def measure(methods: Sequence[Method], count: int, rounds: int) -> tuple[Row, ...]:
+def measure(
+    methods: Sequence[Method], count: int, rounds: int, clock: Callable[[], float] | None = None
+) -> tuple[Row, ...]:
     """Let methods take turns, after one turn that does not count.
 
     Args:
         methods: names and what to call; the first is the yardstick.
         count: clips or samples that one call handles.
         rounds: turns of each.
+        clock: tells the time in seconds; None for CPU time.
     """
+    now = clock or cpu_seconds
     taken: dict[str, list[float]] = {name: [] for name, _ in methods}
     for turn in range(rounds + 1):
         for name, run in methods:
-            begin = cpu_seconds()
+            begin = now()
             run()
             if turn:
-                taken[name].append(1000 * (cpu_seconds() - begin) / count)
+                taken[name].append(1000 * (now() - begin) / count)
     first = taken[methods[0][0]]
     return tuple(_row(name, each, first) for name, each in taken.items())
 
