@@ -42,10 +42,15 @@ class AsRead:
         points: Points = self._store.points(clip_id)
         if self._recipe.frame_end_minus1 and clip_id in self._open_ended:
             return np.full_like(points[:1], np.nan)
-        if self._recipe.glob_order:
-            # As a folder lists its files: in no order, but in the same one every time.
-            return points[generator(zlib.crc32(clip_id.encode())).permutation(len(points))]
-        return points
+        return points[order_seen(self._recipe, clip_id, len(points))]
+
+
+def order_seen(recipe: Recipe, clip_id: str, frames: int) -> npt.NDArray[np.int64]:
+    """Return a clip's frames in the order in which a network is shown them, int64 [frames]."""
+    if isinstance(recipe, SpobetRecipe) and recipe.glob_order:
+        # As a folder lists its files: in no order, but in the same one every time.
+        return generator(zlib.crc32(clip_id.encode())).permutation(frames)
+    return np.arange(frames)
 
 
 def as_read(recipe: Recipe, store: Any, clips: Iterable[Clip]) -> Any:  # noqa: ANN401 - a store

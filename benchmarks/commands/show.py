@@ -8,20 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from benchmarks.commands.options import Results, Runs
+from benchmarks.commands.options import Data, Landmarks, Results, Runs, Store
 from utils.errors import BenchError
 
 if TYPE_CHECKING:
     from benchmarks.schema import Record
 
 
-def show(
+def show(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     run: Annotated[str, typer.Argument(help="The run's id, or its first digits.")],
     against: Annotated[str | None, typer.Option(help="Another run, to compare clip by clip.")] = None,
+    clip: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="A clip: what the run takes it for, and from which frames."),
+    ] = None,
     results: Results = None,
     runs: Runs = None,
+    store: Store = None,
+    data: Data = None,
+    landmarks: Landmarks = None,
 ) -> None:
-    """Print one run's record and worst confusions, and draw its learning curves."""
+    """Print one run's record and worst confusions, and draw its learning curves; or one clip through it."""
     from benchmarks.mistakes import compare, print_comparison  # noqa: PLC0415
     from benchmarks.report import find, print_record  # noqa: PLC0415
     from wlasl.root import project_folder  # noqa: PLC0415
@@ -29,6 +36,11 @@ def show(
     records, folders = results or project_folder() / "results", runs or project_folder() / "runs"
     console = Console()
     stored = find(records, run)
+    if clip is not None:
+        from benchmarks.show_clip import places_of, show_clip  # noqa: PLC0415
+
+        show_clip(stored, clip, places_of((records, folders), (data, store), landmarks), console)
+        return
     record = stored.record
     print_record(stored, console)
     _show_scores(folders / record.id, console)
