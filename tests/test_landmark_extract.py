@@ -293,6 +293,9 @@ def test_the_script_speaks_with_mediapipe(tmp_path):
     package = tmp_path / "site" / "mediapipe" / "python" / "solutions"
     package.mkdir(parents=True)
     (package / "holistic.py").write_text(STUB)
+    # Without these a real MediaPipe, further down the path, would be taken.
+    for folder in (package, *package.parents[:2]):
+        (folder / "__init__.py").touch()
     info = tmp_path / "site" / "mediapipe-0.10.21.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mediapipe\nVersion: 0.10.21\n")
