@@ -71,7 +71,7 @@ while True:
 """
 WRONG = {
     80: "it ended with exit code 7: Fatal: out of luck",
-    96: "it did not answer within 1 s",
+    96: "it did not answer within 3 s",
     112: "it answered garbage (b'<htm')",
     128: "MediaPipe refuses the video: ValueError: no such frame",
     144: "it ended by aborted",
@@ -86,7 +86,7 @@ def fake(tmp_path):
     def make(before: str = "", version: str = mediapipe_env.VERSION) -> Program:
         script = tmp_path / "fake_worker.py"
         script.write_text(FAKE.format(before=before, version=version))
-        return Program((sys.executable, str(script)), os.environ, Patience(start=30, frame=1))
+        return Program((sys.executable, str(script)), os.environ, Patience(start=60, frame=3))
 
     return make
 
