@@ -1,4 +1,4 @@
-"""Attention roll-out: shares worked out by hand, the real networks' attention, and the sheet that is drawn."""
+"""Attention roll-out: shares worked out by hand, the networks' own attention, and the sheet that is drawn."""
 
 from __future__ import annotations
 
