@@ -103,7 +103,7 @@ TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         PUBLISHED: {**_SPOTER, "single_pos": True, "verbatim": True, "test_select": True},
         DEFAULT: {
             **_SPOTER,
-            # As much movement per clip as one clip a step has, to first order (Goyal et al. 2017, 1706.02677).
+            # Per clip as much movement as one clip a step, to first order (Goyal et al. 2017, 1706.02677).
             "batch_size": 16,
             "lr": 1.6e-2,
             "schedule": "plateau",
