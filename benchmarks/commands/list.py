@@ -62,13 +62,12 @@ def _shape(expected: Input | LandmarkInput) -> str:
 
 
 def _cited(paper: str) -> str:
-    """Write a paper in a few characters: its arXiv number, its first author and year, or whose code it is."""
+    """Write a paper in a few characters: its arXiv number, or its first author and year, or its owner."""
     if "arXiv:" in paper:
         return paper.rpartition(":")[2]
-    if "github.com/" in paper:
-        return paper.partition(",")[0]
-    authors, comma, _ = paper.partition(", doi:")
-    return f"{authors.split()[0]} {authors.split()[-1]}" if comma else paper
+    words = paper.partition(",")[0].partition("/")[0].split()
+    dated = len(words) > 1 and words[-1].isdigit()
+    return f"{words[0]} {words[-1]}" if dated else " ".join(words)
 
 
 def _table(*, wide: bool) -> Table:
@@ -95,5 +94,7 @@ def _legend() -> list[str]:
 
 
 def _named(paper: str) -> str:
-    """Return what the legend says of a paper: its authors and year; where it lies if it has no number."""
-    return paper if "doi:" in paper or "github.com/" in paper else paper.rpartition(",")[0]
+    """Return what the legend says of a paper: its authors and year, or all of it where it has no number."""
+    if "arXiv:" in paper:
+        return paper.rpartition(",")[0]
+    return paper if paper != _cited(paper) else ""
