@@ -34,7 +34,7 @@ class Source:
     Attributes:
         joints: the names of the joints, where they are known before anything is read; else None.
         notes: what a reader should know of every clip.
-        whole: whether all frames of a clip are there, so that its first and last can be found.
+        whole: whether all frames of a file are there, so that the clip's first and last can be found.
         videos: whether frames are counted in the very videos, so that nothing is to be compared.
         named: whether its name says all; else the place is part of the key.
     """
