@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks import zero_shot
 from benchmarks.inputs import Inputs, prepared
 from benchmarks.progress import Bars
 from benchmarks.recipe_base import Recipe
@@ -15,6 +16,7 @@ from benchmarks.run import Machine, Outcome, Places, is_first_process, run
 from benchmarks.table import load_table
 from benchmarks.table_markdown import write_readme
 from benchmarks.table_terminal import print_table
+from benchmarks.zero_shot_report import print_zero_shot
 from wlasl.subsets import load
 
 
@@ -29,6 +31,7 @@ class Request:
         places: where records, checkpoints and scores go.
         machine: device and processes.
         again: train anew where a result is there.
+        evaluate_on: signs to tell apart without training, `SPLIT` or `SPLIT:LANDMARKS`.
     """
 
     recipes: Sequence[Recipe]
@@ -37,6 +40,7 @@ class Request:
     places: Places
     machine: Machine
     again: bool = False
+    evaluate_on: Sequence[str] = ()
 
 
 def carry_out(request: Request) -> list[Outcome]:
@@ -48,8 +52,21 @@ def carry_out(request: Request) -> list[Outcome]:
     with Bars(silent=not is_first_process()) as bars:
         inputs = _inputs(request, bars)
         _announce(inputs, bars)
-        machine = replace(request.machine, progress=bars)
-        return [_one(recipe, inputs, replace(request, machine=machine), bars) for recipe in request.recipes]
+        request = replace(request, machine=replace(request.machine, progress=bars))
+        found = _targets(request, inputs)
+        outcomes = []
+        for recipe in request.recipes:
+            outcome = _one(recipe, inputs, request, bars)
+            if found:
+                outcome = zero_shot.evaluated(outcome, found, inputs, request.places, request.machine)
+            outcomes.append(outcome)
+        return outcomes
+
+
+def _targets(request: Request, inputs: Inputs) -> list[zero_shot.Target]:
+    """Find what is to be evaluated beside the test part, before anything is trained."""
+    around = zero_shot.Around(request.data, request.store, request.machine)
+    return zero_shot.targets(request.evaluate_on, request.recipes[0], inputs, around)
 
 
 def _inputs(request: Request, bars: Bars) -> Inputs:
@@ -65,6 +82,7 @@ def show(outcomes: Sequence[Outcome], request: Request) -> None:
     print_table(table, Console(), request.recipes[0].split)
     write_readme(table, request.places.results)
     for outcome in outcomes:
+        print_zero_shot(outcome.record, Console())
         print(f"{outcome.record.id}  {outcome.path}")  # noqa: T201 - the command's answer
 
 

@@ -18,6 +18,7 @@ from benchmarks.probe_report import print_probes
 from benchmarks.records import Stored, read_record
 from benchmarks.schema import Record, Selection
 from benchmarks.table import title
+from benchmarks.zero_shot_report import print_zero_shot
 from utils.errors import BenchError
 from utils.names import nearest
 from wlasl.clips import PARTS
@@ -58,6 +59,7 @@ def print_record(stored: Stored, console: Console) -> None:
         console.print(_metrics(record))
     console.print(_facts(record))
     _print_probes(stored, console)
+    print_zero_shot(record, console)
     console.print(Text("\nRecipe", style="bold"))
     console.print(_recipe(record.recipe))
 

@@ -111,6 +111,26 @@ class Where(_Part):
     slurm: dict[str, str] = {}
 
 
+class ZeroShot(_Part):
+    """What a run's embeddings make of signs without training on them.
+
+    Attributes:
+        split: the subset that the signs are of.
+        landmarks: what found the landmarks.
+        unseen: the network was trained on none of these signs.
+        gallery: clips whose signs are told: the training clips of these signs.
+        clips: the fingerprint of all clips of these signs and of their landmarks.
+        metrics: what `benchmarks.retrieval.measured` returns of their test clips.
+    """
+
+    split: str
+    landmarks: str
+    unseen: bool
+    gallery: int
+    clips: str
+    metrics: dict[str, float | int | None]
+
+
 class Record(_Part):
     """One run: its recipe, its metrics, its cost, where it ran and on which clips.
 
@@ -120,6 +140,7 @@ class Record(_Part):
         reason: a sentence, for every status but done.
         recipe: every field of the recipe.
         metrics: per part (val, test), what `benchmarks.metrics.evaluate` returns.
+        zero_shot: per name that `--evaluate-on` took, what came out.
         selection: what chose the checkpoint; None where training did not end.
         started: UTC, ISO 8601.
         finished: likewise.
@@ -131,6 +152,7 @@ class Record(_Part):
     recipe: dict[str, Any]
     reason: str = ""
     metrics: dict[str, dict[str, float | int | None]] = {}
+    zero_shot: dict[str, ZeroShot] = {}
     selection: Selection | None = None
     clips: Clips = Clips()
     weights: InitialWeights = InitialWeights()

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from utils.errors import FAILURE, BenchError
 from utils.files import write_whole
 
-_DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 """What reading a damaged archive raises, each seen by flipping every byte of one."""
 
 
@@ -69,7 +69,7 @@ def read_scores(path: Path) -> Scores:
             return Scores(tuple(file["glosses"].tolist()), parts)
     except FileNotFoundError as error:
         raise BenchError(f"{path} is missing: this run's scores are not on this machine.") from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise BenchError(f"{path} holds no scores of a run: {error}.", exit_code=FAILURE) from error
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -76,7 +77,7 @@ class EmbeddingLearner(TorchLearner):
             multiplier=own.pre_batch_multiplier,
             count=own.pre_batch_mining_count,
             schedule=self.schedule,
-            embed=self._vectors,
+            embed=lambda batch: vectors_of(self, batch),
         )
 
     def step(self, batch: Batch, step: Step) -> float:
@@ -100,7 +101,7 @@ class EmbeddingLearner(TorchLearner):
 
     def measures(self, val: Batches) -> dict[str, float]:
         """Return val_loss and val_top1 by the recipe's rule, silhouettes, and the share of triplets used."""
-        queries, known = self._embedded(val), self.gallery()
+        queries, known = embedded(self, val), self.gallery()
         row = classified(retrieval.scores(self.recipe.classify, known, queries), val.labels)
         for name, vectors, labels in (
             ("val", queries, val.labels),
@@ -116,66 +117,25 @@ class EmbeddingLearner(TorchLearner):
 
     def scores(self, batches: Batches) -> Scores:
         """Return float32 [clips, classes]: log-probabilities from distances to the training clips."""
-        return retrieval.scores(self.recipe.classify, self.gallery(), self._embedded(batches))
+        return retrieval.scores(self.recipe.classify, self.gallery(), embedded(self, batches))
 
-    def gallery(self, part: Chosen | None = None, classes: int = 0) -> Gallery:
-        """Return the embeddings of the training clips, or of another part's, none of them varied."""
-        if part is not None:
-            return Gallery(self._all(part), part.labels, classes)
+    def gallery(self) -> Gallery:
+        """Return the embeddings of the training clips, none of them varied."""
         if self._known is None:
             if self._train is None:
                 raise AssertionError("the training part is not known yet")
-            self._known = Gallery(self._all(self._train), self._train.labels, self.job.classes)
+            vectors = _of_all(self, self._train)
+            self._known = Gallery(vectors, self._train.labels, self.job.classes)
         return self._known
-
-    def embed(self, part: Batches) -> Vectors:
-        """Return the embeddings of a part, float32 [clips, d], in the order of its clips."""
-        return self._embedded(part)
 
     def choose(self) -> None:
         """Go back to the chosen weights, and keep the embeddings of train and val beside them."""
         super().choose()
         self._known = None
         if self._val is not None and len(self._val.clips):
-            parts = {"train": self.gallery().vectors, "val": self._embedded(self._val)}
+            parts = {"train": self.gallery().vectors, "val": embedded(self, self._val)}
             labels = {"train": self.gallery().labels, "val": self._val.labels}
             embeddings.write(self.job.folder, parts, labels)
-
-    def _all(self, part: Chosen) -> Vectors:
-        """Embed every clip of a part as it is, those of like length together."""
-        order = np.argsort(part.lengths, kind="stable")
-        out: Vectors | None = None
-        for first in range(0, len(order), _ROWS):
-            rows = order[first : first + _ROWS]
-            found = self._vectors(part.batch(rows, 0, train=False))
-            out = np.empty((len(order), found.shape[1]), np.float32) if out is None else out
-            out[rows] = found
-        if out is None:
-            raise AssertionError("a gallery has clips")
-        return out
-
-    def _embedded(self, batches: Batches) -> Vectors:
-        """Embed a part as its loader gives it."""
-        found = [(batch.indices, self._advanced(batch)) for batch in batches.epoch(0)]
-        out = np.empty((len(batches.clips), found[0][1].shape[1]), np.float32)
-        for rows, vectors in found:
-            out[rows] = vectors
-        return out
-
-    def _advanced(self, batch: Batch) -> Vectors:
-        """Embed a batch and move the bar."""
-        vectors = self._vectors(batch)
-        self.job.progress.advance()
-        return vectors
-
-    @torch.inference_mode()
-    def _vectors(self, batch: Batch) -> Vectors:
-        """Embed a batch by the averaged weights where there are any: float32 [B, d]."""
-        network = self.wrapped if self.average is None else self.average.module
-        network.eval()
-        with self.fabric.autocast():
-            vectors = network(*self.inputs(batch))
-        return cast("Vectors", vectors.float().cpu().numpy())
 
     def state(self) -> bytes:
         """Return the learner's state, with how hard the next batches are to be."""
@@ -189,6 +149,41 @@ class EmbeddingLearner(TorchLearner):
         super().restore(state)
         self._known = None
         self.schedule.restore(torch.load(io.BytesIO(state), weights_only=True)["mining"])
+
+
+@torch.inference_mode()
+def vectors_of(learner: TorchLearner, batch: Batch) -> Vectors:
+    """Embed a batch by a learner's averaged weights where there are any: float32 [B, d]."""
+    network = learner.network if learner.average is None else learner.average.module
+    network.eval()
+    with learner.fabric.autocast():
+        vectors = cast("Any", network).embed(*learner.inputs(batch))
+    return cast("Vectors", vectors.float().cpu().numpy())
+
+
+def embedded(learner: TorchLearner, part: Batches) -> Vectors:
+    """Embed a part as its loader gives it: float32 [clips, d], in the order of its clips."""
+    found: list[tuple[NDArray[np.int64], Vectors]] = []
+    for batch in part.epoch(0):
+        found.append((batch.indices, vectors_of(learner, batch)))
+        learner.job.progress.advance()
+    return _in_order(len(part.clips), found)
+
+
+def _of_all(learner: TorchLearner, part: Chosen) -> Vectors:
+    """Embed every clip of a training part as it is, those of like length together."""
+    order = np.argsort(part.lengths, kind="stable")
+    rows = [order[first : first + _ROWS] for first in range(0, len(order), _ROWS)]
+    found = [(some, vectors_of(learner, part.batch(some, 0, train=False))) for some in rows]
+    return _in_order(len(order), found)
+
+
+def _in_order(count: int, found: list[tuple[NDArray[np.int64], Vectors]]) -> Vectors:
+    """Put embeddings where their clips stand: float32 [count, d]."""
+    out = np.empty((count, found[0][1].shape[1]), np.float32)
+    for rows, vectors in found:
+        out[rows] = vectors
+    return out
 
 
 def _silhouette_means_something(val: Batches, recipe: EmbeddingRecipe) -> None:

@@ -226,6 +226,10 @@ class Classifier(Spoter):
         super().__init__(d, dropout=dropout, single_pos=single_pos)
         self.linear_class = nn.Linear(d, classes)
 
+    def embed(self, points: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return what stands for a clip where its class does not matter, [B, d]."""
+        return self.features(points, lengths)
+
     def forward(self, points: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Map landmarks [B, T, J, D] and `lengths` [B] to logits [B, classes]."""
         out: Tensor = self.linear_class(self.features(points, lengths))
@@ -252,6 +256,10 @@ class Embedder(Spoter):
         super().__init__(d, dropout=dropout, single_pos=single_pos, mask_memory=mask_memory)
         self.linear_embed = nn.Linear(d, vector_length)
         self.normalize_embeddings = normalize_embeddings
+
+    def embed(self, points: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return what stands for a clip, [B, vector_length]."""
+        return self.forward(points, lengths)
 
     def forward(self, points: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Map landmarks [B, T, J, D] and `lengths` [B] to vectors [B, vector_length]."""

@@ -357,3 +357,22 @@ def test_a_plane_has_a_place_for_every_embedding():
     places = embeddings.flattened(vectors)
     assert {name: found.shape for name, found in places.items()} == {"train": (20, 2), "val": (7, 2)}
     assert np.isfinite(places["train"]).all()
+
+
+def test_a_map_of_embeddings_is_drawn_with_the_names_of_signs(tmp_path):
+    vectors = {"train": rng().normal(size=(20, 4)).astype(np.float32)}
+    vectors["val"] = rng(1).normal(size=(7, 4)).astype(np.float32)
+    labels = {"train": np.arange(20) % 4, "val": np.arange(7) % 4}
+    embeddings.write(tmp_path, vectors, labels)
+    bare = embeddings.draw_map(tmp_path, "signs").read_bytes()
+    named = embeddings.draw_map(tmp_path, "signs", ("book", "drink", "go", "hat")).read_bytes()
+    assert bare[:4] == named[:4] == b"\x89PNG"
+    assert bare != named
+
+
+def test_embeddings_that_cannot_be_read_are_a_sentence(tmp_path):
+    with pytest.raises(BenchError, match="Cannot read"):
+        embeddings.read(tmp_path)
+    (tmp_path / embeddings.EMBEDDINGS).write_bytes(b"no archive")
+    with pytest.raises(BenchError, match="Run again with --again"):
+        embeddings.read(tmp_path)

@@ -31,6 +31,13 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     runs: Runs = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Processes, each with a device of its own.")] = 1,
+    evaluate_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPLIT[:LANDMARKS]",
+            help="Also tell its signs apart that were not trained on, by embeddings; several times.",
+        ),
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Train anew where a result is there.")] = False,  # noqa: FBT002
 ) -> None:
     """Train a model, choose its checkpoint on val, score it once on test, and show the table."""
@@ -48,6 +55,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         places=Places(results or home / "results", runs or home / "runs"),
         machine=Machine(known_device(device), devices),
         again=again,
+        evaluate_on=evaluate_on or (),
     )
     outcomes = campaign.carry_out(request)
     if outcomes[0].main:

@@ -45,6 +45,7 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     print_record(stored, console)
     _show_scores(folders / record.id, console)
     _show_curves(record, folders / record.id, console)
+    _show_map(record, folders / record.id, console)
     if against is not None:
         other = find(records, against).record
         paired = compare(folders / record.id / "scores.npz", folders / other.id / "scores.npz")
@@ -68,6 +69,21 @@ def _show_curves(record: Record, folder: Path, console: Console) -> None:
 
     try:
         words = f"Learning curves: {draw_curves(record, folder)}"
+    except BenchError as error:
+        words = str(error)
+    console.print(f"\n{words}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_map(record: Record, folder: Path, console: Console) -> None:
+    """Draw the embeddings of a run that has any, or say why that fails."""
+    from benchmarks.embeddings import EMBEDDINGS, draw_map  # noqa: PLC0415
+    from benchmarks.scores import read_scores  # noqa: PLC0415
+
+    if not (folder / EMBEDDINGS).is_file():
+        return
+    heading = f"{record.model} on {record.split}, seed {record.recipe.get('seed')}, run {record.id}: t-SNE"
+    try:
+        words = f"Embeddings: {draw_map(folder, heading, read_scores(folder / 'scores.npz').glosses)}"
     except BenchError as error:
         words = str(error)
     console.print(f"\n{words}", markup=False, highlight=False, soft_wrap=True)
