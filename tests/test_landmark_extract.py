@@ -161,6 +161,26 @@ def test_a_clip_without_anybody_a_bad_file_and_no_file_have_their_reasons(tmp_pa
     assert "too few frames" in found["short"].detail
 
 
+def test_a_process_lost_by_bad_luck_costs_nothing(tmp_path, fake):
+    # Only the first process that starts is unlucky, at its second frame.
+    starts = tmp_path / "starts"
+    unlucky = f"""
+open({str(starts)!r}, "a").write("x")
+if os.path.getsize({str(starts)!r}) == 1:
+    real, answered = answer, []
+    def answer(kind, data):
+        answered.append(kind)
+        if len(answered) == 3:
+            os.kill(os.getpid(), 9)
+        real(kind, data)
+"""
+    jobs = [job(tmp_path, f"{number}") for number in range(3)]
+    found = {seen.id: outcome for seen, outcome in extract(jobs, 1, program=fake(unlucky))}
+    assert starts.read_text() == "xx"
+    assert [len(found[f"{number}"].points) for number in range(3)] == [4, 4, 4]
+    assert found["0"].points[:, 0, 2].tolist() == [0, 1, 2, 3]
+
+
 def test_processes_lost_one_after_the_other_are_not_the_clips_fault(tmp_path, fake):
     jobs = [job(tmp_path, f"{number}", width=80) for number in range(9)]
     with pytest.raises(BenchError, match=r"failed at 5 clips in a row, .* exit code 7: Fatal: out of luck"):

@@ -15,6 +15,8 @@ from itertools import islice
 from pathlib import Path
 
 import av
+import numpy as np
+import numpy.typing as npt
 
 from utils.errors import FAILURE, BenchError
 from utils.progress import Progress, Silent
@@ -139,21 +141,49 @@ class _Crew:
             return LandmarkError("missing" if error.reason == "missing" else "unreadable", str(error))
         except OSError as error:
             return LandmarkError("unreadable", error.strerror or str(error))
-        worker = self._take()
         try:
-            points = worker.look(upright_rgb(frame) for frame in frames)
-            self._lost_in_a_row = 0
-            return Landmarks(
-                points, HOLISTIC, SOURCE, size=displayed_size(frames[0]), fps=fps or clip.fps
-            ).checked()
+            points = self._look(frames)
+            size = displayed_size(frames[0])
+            return Landmarks(points, HOLISTIC, SOURCE, size=size, fps=fps or clip.fps).checked()
         except WorkerLostError as error:
-            return self._mourn(worker, error)
+            return self._mourn(error)
         except WorkerRefusedError as error:
             return LandmarkError("unreadable", f"MediaPipe refuses the video: {error}")
         except LandmarkError as error:
             return error
+
+    def _look(self, frames: Sequence[av.VideoFrame]) -> npt.NDArray[np.float32]:
+        """Return the points of a clip's frames; a clip that a process was lost at is shown to a new one.
+
+        A process is also lost where memory runs out for a moment, and the clip is not to blame for that.
+
+        Raises:
+            WorkerLostError: the second one was lost too.
+            WorkerRefusedError: a frame cannot be looked at.
+        """
+        try:
+            return self._look_once(frames)
+        except WorkerLostError:
+            if self._stopped:
+                raise
+            return self._look_once(frames)
+
+    def _look_once(self, frames: Sequence[av.VideoFrame]) -> npt.NDArray[np.float32]:
+        """Return the points of a clip's frames, and keep the process unless it is lost."""
+        worker = self._take()
+        try:
+            points = worker.look(upright_rgb(frame) for frame in frames)
+        except WorkerLostError:
+            with self._lock:
+                self._all.discard(worker)
+            worker.bury()
+            raise
         finally:
-            self._give_back(worker)
+            with self._lock:
+                if worker in self._all:
+                    self._idle.append(worker)
+        self._lost_in_a_row = 0
+        return points
 
     def _decode(self, clip: Clip, path: Path) -> tuple[float, list[av.VideoFrame]]:
         """Return a clip's frame rate and its frames as they come from the decoder, half the size of RGB."""
@@ -202,24 +232,16 @@ class _Crew:
                 f"Install it there: pip install mediapipe=={VERSION}."
             )
 
-    def _mourn(self, worker: Worker, error: WorkerLostError) -> LandmarkError:
-        """Let go of a lost process and return what its clip gets.
+    def _mourn(self, error: WorkerLostError) -> LandmarkError:
+        """Return what a clip gets at which processes were lost.
 
         Raises:
-            BenchError: too many were lost in a row.
+            BenchError: it happened at too many clips in a row.
         """
         with self._lock:
-            self._all.discard(worker)
             self._lost_in_a_row += 1
             hopeless = self._lost_in_a_row >= _GIVE_UP and not self._stopped
-        worker.bury()
         if hopeless:
             message = f"MediaPipe failed at {_GIVE_UP} clips in a row, the last time because {error}."
             raise BenchError(message, exit_code=FAILURE)
-        return LandmarkError("unreadable", f"MediaPipe was lost at this clip: {error}")
-
-    def _give_back(self, worker: Worker) -> None:
-        """Let another clip have a process that is still of use."""
-        with self._lock:
-            if worker in self._all:
-                self._idle.append(worker)
+        return LandmarkError("unreadable", f"MediaPipe was lost twice at this clip: {error}")
