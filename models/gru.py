@@ -40,12 +40,10 @@ class Gru(nn.Module):
         if not len(points):  # a process may have none of a last, small batch
             return self.forward(points.new_zeros(1, 1, *points.shape[2:]))[:0]
         x = points.flatten(2)
-        if lengths is None or lengths.is_meta:
-            lengths = torch.full((len(x),), x.shape[1], device="cpu")
-        host = lengths.cpu()
+        host = None if lengths is None or lengths.is_meta else lengths.cpu()
         for drop, layer in zip(self.drops, self.layers, strict=True):
             x, last = read(layer, drop(x), host)
-        mean = x.sum(1) / lengths.to(x.device)[:, None]
+        mean = x.mean(1) if host is None else x.sum(1) / host.to(x.device)[:, None]
         out: Tensor = self.linear_class(self.dropout(torch.cat([mean, *last], dim=1)))
         return out
 
@@ -54,9 +52,12 @@ class Gru(nn.Module):
         return list(self.layers)
 
 
-def read(layer: nn.Module, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Read frames [B, T, C] to each clip's end: states [B, T, 2 hidden], 0 behind it, and [2, B, hidden]."""
-    if x.is_meta:
+def read(layer: nn.Module, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Read frames [B, T, C] to each clip's end: states [B, T, 2 hidden], 0 behind it, and [2, B, hidden].
+
+    Without lengths every frame is a clip's own, and nothing is packed: exporters cannot follow that.
+    """
+    if lengths is None:
         states, last = layer(x)
         return states, last
     packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
