@@ -9,8 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.data_report import named, percent, table, titled
-from wlasl.audit import Count
+from benchmarks.data_report import named, table, titled
 from wlasl.clips import PARTS, Clip
 from wlasl.landmarks.prepare import PreparedLandmarks
 from wlasl.landmarks.quality import GROUPS, Quality, survey, together
@@ -18,6 +17,9 @@ from wlasl.subsets import DataSet
 
 _NAMED = 5
 """How many clips a line names before it says how many more there are."""
+_SHORT = ("body", "left", "right")
+"""GROUPS, as headings."""
+_LEGEND = "Shares are of frames; `no hand` are clips in which no frame shows one."
 _WORDS = {
     "missing": "no landmarks for it",
     "shape": "a wrong shape",
@@ -46,7 +48,7 @@ def landmark_report(prepared: PreparedLandmarks, dataset: DataSet) -> Renderable
     store, subset = prepared.store, dataset.subset
     seen = survey(store, subset.clips)
     title = f"Landmarks of {named(subset.name)}: {store.source}, {len(store.joints)} joints x {store.dims}"
-    said = titled(title, _coverage(subset.clips, seen))
+    said = [*titled(title, _coverage(subset.clips, seen))[:-1], Text(f"{_LEGEND}\n")]
     said += _worst(seen)
     said += _skipped(prepared)
     said += [Text(f"{note}\n") for note in prepared.notes]
@@ -95,7 +97,7 @@ def _parts(clips: Sequence[Clip], seen: Mapping[str, Quality]) -> dict[str, list
 
 def _coverage(clips: Sequence[Clip], seen: Mapping[str, Quality]) -> Table:
     """Return how many clips of each part have landmarks, and the share of their frames with each group."""
-    made = table("part", "official", "landmarks", "share", "frames", *GROUPS, "any hand", "no hand at all")
+    made = table("part", "clips", "have", "frames", *_SHORT, "either", "no hand")
     parts = _parts(clips, seen)
     for part in PARTS:
         _row(made, part, sum(clip.part == part for clip in clips), together(parts[part]))
@@ -111,7 +113,6 @@ def _row(made: Table, name: str, official: int, found: Quality) -> None:
         name,
         f"{official:,}",
         f"{found.clips:,}",
-        percent(Count(found.clips, official)),
         f"{found.frames:,}",
         *("-" if share is None else f"{share:.1%}" for share in shares),
         f"{found.any_hand / found.frames:.1%}" if found.frames else "-",
@@ -122,7 +123,7 @@ def _row(made: Table, name: str, official: int, found: Quality) -> None:
 def _worst(seen: Mapping[str, Quality]) -> list[RenderableType]:
     """Return the clips of whose frames the fewest show a hand, as a table."""
     rows = sorted(seen.items(), key=lambda row: (row[1].any_hand / row[1].frames, row[0]))[:_NAMED]
-    made = table("clip", "frames", *GROUPS, "any hand")
+    made = table("clip", "frames", *_SHORT, "either")
     for name, found in rows:
         shares = [found.share(group) for group in GROUPS]
         cells = ["-" if share is None else f"{share:.1%}" for share in shares]

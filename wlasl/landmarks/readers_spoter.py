@@ -130,15 +130,18 @@ def _table(path: Path) -> Table:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             next(file, None)
-            for line in file:
-                # A cell may go on over lines; then a quote is still open.
-                whole = line
-                while whole.count('"') % 2 and (more := next(file, "")):
-                    whole += more
-                if whole.strip():
-                    yield _cells(whole)
+            yield from (_cells(line) for line in _whole(file) if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(f"{path} cannot be read ({error}).") from error
+
+
+def _whole(lines: Iterator[str]) -> Iterator[str]:
+    """Yield rows: a cell may go on over lines, and then a quote is still open."""
+    for line in lines:
+        whole = line
+        while whole.count('"') % 2 and (more := next(lines, "")):
+            whole += more
+        yield whole
 
 
 def _cells(line: str) -> list[str]:
