@@ -204,7 +204,7 @@ class Fit:
             self.learner.keep()
         loop.epoch, loop.step, loop.loss_sum, loop.seconds = loop.epoch + 1, 0, 0.0, 0.0
         self._save()
-        self.job.progress.end(_summary(row))
+        self.job.progress.end(_summary(row, "test" if self.recipe.chosen_on_test else "val"))
 
     def _is_best(self, row: dict[str, float]) -> bool:
         """Say whether an epoch is the one to keep so far; of two equal on top-1, the lower loss wins."""
@@ -258,10 +258,10 @@ def classified(scores: Scores, labels: NDArray[np.int64]) -> dict[str, float]:
     return {"val_loss": metrics.cross_entropy(scores, labels), "val_top1": top1}
 
 
-def _summary(row: dict[str, float]) -> str:
-    """Say an epoch's result in a few words."""
+def _summary(row: dict[str, float], part: str) -> str:
+    """Say an epoch's result in a few words; `part` is what judges it, whatever the measures are called."""
     words = [f"loss {row['train_loss']:.3f}"]
     for name, written in _MEASURES.items():
         if name in row:
-            words.append(written.format(row[name]))
+            words.append(written.format(row[name]).replace("val ", f"{part} ", 1))
     return "  ".join(words)

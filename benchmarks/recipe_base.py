@@ -70,6 +70,11 @@ class Recipe(BaseModel):
         """
         return run_id(self.model_dump(mode="json"))
 
+    @property
+    def chosen_on_test(self) -> bool:
+        """Whether the checkpoint is chosen on test, as only the reproduction of a paper may."""
+        return False
+
     def architecture(self) -> dict[str, Any]:
         """Return what the network's builder is told besides its row's own options."""
         return {"dropout": self.dropout}
