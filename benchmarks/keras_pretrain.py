@@ -20,12 +20,15 @@ from benchmarks.keras_state import Groups
 from benchmarks.recipe import revised
 from benchmarks.recipe_base import Recipe
 from benchmarks.recipe_spobet import SpobetRecipe
+from utils.errors import FAILURE, BenchError
 from utils.files import write_json
 from utils.seeds import generator
 from wlasl.loader import Batch
 
 CHECKPOINT, HISTORY = "pretrain.ckpt", "pretrain.json"
 
+_NAMED = 8
+"""So many clips are named where something is wrong with them."""
 _TRAIN, _VAL = 1, 2
 """The last number of the keys of pre-training's random numbers, so that no other purpose has the same."""
 
@@ -126,7 +129,12 @@ class MaskedBatches:
             yield self._masked(self._batches.batch(chosen, epoch, train=False), epoch)
 
     def _masked(self, batch: Batch, epoch: int) -> MaskedBatch:
-        """Mask a batch as the epoch's round does."""
+        """Mask a batch as the epoch's round does.
+
+        Raises:
+            BenchError: some clips are no numbers.
+        """
+        self._check(batch)
         seed, turn = self._recipe.seed, epoch // self._recipe.pretrain_epochs
         inputs = np.array(batch.inputs, np.float32)
         lengths = np.full(len(inputs), inputs.shape[1]) if batch.lengths is None else batch.lengths
@@ -137,6 +145,20 @@ class MaskedBatches:
             weights[row, drawn] = 1
         whole = np.asarray(batch.inputs, np.float32)
         return MaskedBatch(inputs, batch.labels, batch.indices, lengths, whole=whole, weights=weights)
+
+    def _check(self, batch: Batch) -> None:
+        """Refuse clips of which frames are no numbers, while it can be said why."""
+        bad = batch.indices[~np.isfinite(batch.inputs).all((1, 2, 3))]
+        if len(bad):
+            ids = ", ".join(self.clips[index].id for index in bad[:_NAMED]) + (
+                ", ..." if len(bad) > _NAMED else ""
+            )
+            raise BenchError(
+                f"Frames of {len(bad)} of {len(batch.indices)} clips are no numbers ({ids}): where neck and"
+                " nose are not seen, zero_head divides by 0. Use landmarks of body and hands, or set"
+                " zero_head=false.",
+                exit_code=FAILURE,
+            )
 
 
 def mask(

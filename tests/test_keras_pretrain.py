@@ -18,6 +18,7 @@ from benchmarks.keras_pretrain import CHECKPOINT, HISTORY, MaskedBatches, Pretra
 from benchmarks.keras_runtime import start
 from benchmarks.recipe import resolve
 from models import spobet, zoo
+from utils.errors import BenchError
 from utils.files import read_json
 from utils.seeds import generator
 from utils.stopping import ASKED
@@ -124,6 +125,17 @@ def test_a_masked_batch_keeps_what_was_there_beside():
     assert hidden.sum() >= 4
     np.testing.assert_array_equal(batch.inputs[~hidden], whole[~hidden])
     assert (batch.inputs[hidden] != whole[hidden]).any((1, 2)).all()
+
+
+def test_clips_that_are_no_numbers_are_named_before_the_loss_is_none():
+    class Poisoned(Clips):
+        def batch(self, positions, key, *, train):
+            batch = super().batch(positions, key, train=train)
+            batch.inputs[batch.indices == 2, 3, 5] = np.inf
+            return batch
+
+    with pytest.raises(BenchError, match=r"1 of 4 clips are no numbers \(c2\).*set zero_head=false"):
+        list(MaskedBatches(Poisoned(4), phase_of(recipe()), 1).epoch(0))
 
 
 def test_the_phase_has_adam_s_own_rate_unless_the_defect_takes_the_other():
