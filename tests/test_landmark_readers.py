@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 
 import landmark_files as files
 import numpy as np
@@ -168,6 +169,42 @@ def test_broken_files_are_refused_with_a_reason(tmp_path, read, spoil, reason):
     assert caught.value.reason == reason
 
 
+WHOLE = {
+    "holistic npz": (lambda path, points: files.write_npz(path / "a.npz", points), holistic_npz),
+    "holistic npy": (lambda path, points: files.write_npy(path / "a.npy", points), holistic_npy),
+    "hrnet": (lambda path, points: files.write_hrnet(path / "a.npy", points), hrnet),
+    "pose": (lambda path, points: write_pose(path / "a.pose", points), pose_file),
+    "hands": (
+        lambda path, points: files.write_hands(
+            path / "a.npz", {CLIP.id: points[:, 33:].reshape(-1, 2, 21, 3)}
+        ),
+        lambda path, clip: HandsFile(path).read(clip),
+    ),
+    "pose and hands": (
+        lambda path, points: files.write_pose_hands(path / "a.npz", {CLIP.id: points}),
+        lambda path, clip: PoseHandsFile(path).read(clip),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", WHOLE)
+def test_no_damaged_byte_ends_in_a_traceback(tmp_path, name):
+    write, read = WHOLE[name]
+    path = write(tmp_path, files.points(4))
+    whole, rng, outcomes = path.read_bytes(), random.Random(name), []
+    for _ in range(150):
+        data = bytearray(whole)
+        for _ in range(rng.randrange(1, 4)):
+            data[rng.randrange(rng.choice([len(data), min(len(data), 500)]))] = rng.randrange(256)
+        path.write_bytes(data[: rng.choice([len(data), rng.randrange(len(data))])])
+        try:
+            outcomes.append(read(path, CLIP).checked())
+        except (LandmarkError, BenchError) as error:
+            outcomes.append(error)
+    assert sum(isinstance(outcome, Exception) for outcome in outcomes) > 50
+
+
 # OpenPose
 
 
@@ -219,6 +256,8 @@ def test_only_the_squares_of_wlasl_have_a_size_that_goes_without_saying(tmp_path
         ("{}", "unreadable"),
         ('{"people": [{"pose_keypoints_2d": [1, 2, 3]}]}', "shape"),
         ('{"people": [{"pose_keypoints_2d": "abc"}]}', "unreadable"),
+        ('{"people": [[1, 2]]}', "unreadable"),
+        ('{"people": [{"pose_keypoints_2d": [1' + "0" * 400 + "]}]}", "unreadable"),
         ("[" * 100000, "unreadable"),
     ],
 )

@@ -7,7 +7,6 @@ is asked for, all of them in one go.
 from __future__ import annotations
 
 import functools
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from utils.errors import BenchError
 from wlasl.clips import Clip
 from wlasl.landmarks.form import LandmarkError, Landmarks
 from wlasl.landmarks.joints import HAND, HANDS, HOLISTIC, POSE
-from wlasl.landmarks.readers_mediapipe import Array, floats
+from wlasl.landmarks.readers_mediapipe import BROKEN, Array, floats
 from wlasl.landmarks.sides import middles, stable
 
 _POSE_NUMBERS, _HAND_NUMBERS = 4 * len(POSE), 3 * len(HAND)
@@ -92,7 +91,7 @@ class ArrayFile:
                 return np.asarray(file[name])
         except KeyError as error:
             raise BenchError(f"{self.path} has no array named {name!r}: is it of another kind?") from error
-        except (ValueError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile) as error:
+        except (AttributeError, *BROKEN) as error:
             raise BenchError(f"{self.path} cannot be read ({error}).") from error
 
     def _has(self, name: str) -> bool:
@@ -179,8 +178,10 @@ class PoseHandsFile(ArrayFile):
     wrist; image coordinates, y down, zeros where a part was not seen and behind the end of a shorter clip.
     The first hand is the left and the second the right: over the frames with both, the first lies 0.026 of
     the picture from the fingers of the pose's left hand and 0.067 from the right's, the second 0.021 from
-    the right's and 0.099 from the left's. Each hand is put on the pose's wrist of its side; where the pose
-    is not seen, neither are the hands, for nobody knows where they are.
+    the right's and 0.099 from the left's. Each hand is put on the pose's wrist of its side: so it lies 0.020
+    of the picture from where MediaPipe Hands finds it in the same frame (median of 25,391 hands; a hand spans
+    0.15, and the other hand is 0.19 away). Where the pose is not seen, neither are the hands, for nobody
+    knows where they are.
     """
 
     kind = "mediapipe-holistic"

@@ -5,6 +5,7 @@ Holistic tells the hands apart itself, by the body: slots need no work here.
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,12 @@ from wlasl.landmarks.joints import HAND, HOLISTIC, POSE
 
 Array = npt.NDArray[np.float32]
 
+BROKEN = (
+    *(OSError, EOFError, MemoryError, ValueError, TypeError, OverflowError, SyntaxError, RuntimeError),
+    *(tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
+"""What NumPy raises for a file of arrays of which some bytes are wrong."""
+
 _PARTS = {"pose": len(POSE), "left_hand": len(HAND), "right_hand": len(HAND)}
 
 
@@ -32,7 +39,7 @@ def refused(path: Path) -> Iterator[None]:
         raise LandmarkError("missing", f"{path.name} is gone") from error
     except KeyError as error:
         raise LandmarkError("shape", f"{path.name} has no array named {error}") from error
-    except (ValueError, TypeError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except BROKEN as error:
         raise LandmarkError("unreadable", f"{path.name}: {error}") from error
 
 

@@ -31,6 +31,8 @@ _PARTS = (
     ("hand_right_keypoints_2d", len(HAND)),
 )
 _FRAME = re.compile(r"(\d+)_keypoints\.json")
+_WRONG = (ValueError, TypeError, LookupError, AttributeError, OverflowError)
+"""What JSON of another form than OpenPose's leads to."""
 _SQUARE = 256
 _OVER = 1.05
 """Points may lie so far outside of the square, as a factor."""
@@ -79,7 +81,7 @@ def _frame(path: Path) -> Points:
     try:
         people = json.loads(path.read_bytes())["people"]
         numbers = [_part(people[0], name, count) for name, count in _PARTS] if people else []
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+    except (*_WRONG, RecursionError) as error:
         raise LandmarkError("unreadable", f"{path.name}: {error}") from error
     except OSError as error:
         raise LandmarkError("unreadable", f"{path.name}: {error.strerror}") from error

@@ -20,6 +20,7 @@ from utils.imports import optional
 from wlasl.clips import Clip
 from wlasl.landmarks.form import LandmarkError, Landmarks, Points
 from wlasl.landmarks.joints import BODY_25, COCO, HAND, POSE, hand
+from wlasl.landmarks.readers_mediapipe import BROKEN
 
 _BODIES = {
     "POSE_LANDMARKS": ("mediapipe-holistic", POSE),
@@ -44,15 +45,7 @@ def pose_file(path: Path, clip: Clip) -> Landmarks:
         found = library.Pose.read(path.read_bytes())
     except FileNotFoundError as error:
         raise LandmarkError("missing", f"{path.name} is gone") from error
-    except (
-        ValueError,
-        TypeError,
-        IndexError,
-        OSError,
-        struct.error,
-        NotImplementedError,
-        MemoryError,
-    ) as error:
+    except (*BROKEN, LookupError, AttributeError, struct.error) as error:
         raise LandmarkError("unreadable", f"{path.name}: {error}") from error
     kind, columns, names = _columns(found.header.components)
     points, confidence = np.asarray(found.body.data.data), np.asarray(found.body.confidence)

@@ -286,7 +286,7 @@ def _parsed(cells: Sequence[str], lists: Sequence[int]) -> Points:
     try:
         with np.errstate(over="ignore"):
             numbers = np.array(json.loads(f"[{','.join(texts).replace('nan', 'NaN')}]"), np.float32)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise LandmarkError("unreadable", f"a list holds something else than numbers ({error})") from error
     frames = counts.pop()
     if numbers.shape != (len(lists) * frames,):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from wlasl.clips import Subset
 from wlasl.landmarks.joints import HOLISTIC
 from wlasl.landmarks.readers_arrays import HandsFile, PoseHandsFile
 from wlasl.landmarks.readers_hrnet import LAYOUTS, hrnet
-from wlasl.landmarks.readers_mediapipe import holistic_npy, holistic_npz
+from wlasl.landmarks.readers_mediapipe import BROKEN, holistic_npy, holistic_npz
 from wlasl.landmarks.readers_openpose import JOINTS, openpose
 from wlasl.landmarks.readers_pose import pose_file
 from wlasl.landmarks.readers_spoter import SpoterFiles
@@ -133,7 +132,7 @@ def _array_file(path: Path) -> ManyClips | None:
     try:
         with np.load(path, allow_pickle=False) as file:
             names = set(file.files)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except BROKEN as error:
         raise BenchError(f"{path} cannot be read ({error}).") from error
     if not {"x", "video_id"} <= names:
         return None
@@ -168,7 +167,7 @@ def _arrays(path: Path) -> tuple[str, Reader, tuple[str, ...]]:
     """Return what the arrays of a folder are, by the shape of one: Holistic's [T, 150], else HRNet's."""
     try:
         shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
-    except (ValueError, OSError, EOFError):
+    except BROKEN:
         shape = ()
     if len(shape) == 3 and shape[1] in LAYOUTS:  # noqa: PLR2004 - frames, points, numbers
         return "hrnet", hrnet, LAYOUTS[shape[1]][1]
