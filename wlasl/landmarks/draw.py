@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
@@ -191,9 +191,10 @@ def landmark_sheet(clip: Clip, landmarks: Landmarks, video: Path | None, sheet: 
     frames, note = _frames(clip, landmarks, video)
     count = len(frames) or len(landmarks.points)
     indices = np.unique(np.linspace(0, count - 1, min(sheet.frames, count)).round()).astype(np.int64)
-    width, height = landmarks.size or (480, 480)
     if frames:
         height, width = upright_rgb(frames[0]).shape[:2]
+        landmarks = replace(landmarks, size=(width, height))
+    width, height = landmarks.size or (480, 480)
     far = whole((width, height), sheet.size)
     near = closer(landmarks.points, landmarks.joints, (width, height), sheet.size)
     plain = np.full((height, width, 3), GROUND, np.uint8)
