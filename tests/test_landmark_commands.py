@@ -75,7 +75,7 @@ def test_landmarks_are_prepared_once_and_what_they_see_is_shown(bench):
     first = bench("prepare", "--landmarks", "true")
     assert first.exit_code == 0, first.output
     assert "6 clips are ready (6 new" in " ".join(first.stdout.split())
-    assert "left hand" in first.stdout
+    assert "The clips that show the fewest hands" in first.stdout
     again = json.loads(bench("prepare", "--landmarks", "true", "--json").stdout)
     assert (again["clips"], again["new"], again["skipped"]) == (6, 0, {})
 
