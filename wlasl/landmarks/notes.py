@@ -23,8 +23,8 @@ _USUAL = (23.976, 30.0)
 """Frame rates of usual videos, the lowest and the highest."""
 _NAMED = 3
 """How many clips a sentence names."""
-_MOST = 95
-"""So many per cent of the points must lie in a picture for it to be theirs: hands and elbows reach out."""
+_UPRIGHT = ("nose", "left_shoulder", "right_shoulder")
+"""Joints that a picture of a signer shows, whatever else of the body lies outside of it."""
 
 
 def header_frames(path: Path | None) -> int | None:
@@ -50,8 +50,8 @@ def with_size(landmarks: Landmarks, path: Path | None) -> Landmarks:
             size = displayed_size(next(video.frames()))
     except (VideoError, OSError, StopIteration):
         return landmarks
-    reach = np.nanpercentile(landmarks.points[..., :2], _MOST, axis=(0, 1))
-    return replace(landmarks, size=size) if (reach <= size).all() else landmarks
+    shown = landmarks.select(_UPRIGHT)
+    return replace(landmarks, size=size) if np.nanmax(shown / np.array(size), initial=0) <= 1 else landmarks
 
 
 def notes_of(clips: Iterable[Clip], store: LandmarkStore, *, whole: bool = True) -> tuple[str, ...]:

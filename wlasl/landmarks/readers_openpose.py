@@ -7,7 +7,8 @@ y down; a confidence of 0, or 0,0, means unseen. OpenPose finds hands at the bod
 right are the signer's own and stay.
 
 WLASL's own were found in squares of 256 pixels (its TGCN divides by 256). Coordinates beyond say that the
-files are others; then the video's size is asked for, and where there is no video, nobody knows it.
+files are others; then the video's size is asked for, and where there is no video, nobody knows it. Others of
+a small video are taken for WLASL's: shapes stay right, for both coordinates are divided by the same number.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from wlasl.survey import Stamp, stamp_of
 Outcome = tuple[Clip, Landmarks | LandmarkError]
 Reader = Callable[[Path, Clip], Landmarks]
 
-VERSION = 4
+VERSION = 6
 """Raised when a reader gives other points for the same file: stores are then made anew."""
 
 
