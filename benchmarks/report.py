@@ -97,7 +97,9 @@ def _described(values: Mapping[str, float | int | None]) -> dict[str, str]:
     lines["ties"] = _number(values, "ties")
     # What a paper's code reports beside ours; never in a table.
     lines |= {
-        name: text.percent(value) for name, value in sorted(values.items()) if name.startswith("class0_")
+        name: text.percent(value)
+        for name, value in sorted(values.items(), key=lambda item: len(item[0]))
+        if name.startswith("class0_")
     }
     return lines
 
