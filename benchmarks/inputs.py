@@ -166,9 +166,13 @@ def _clip_loader(recipe: ClipRecipe, inputs: Inputs, part: Part, *, train: bool)
 def complete(recipe: Recipe, inputs: Inputs, weights_file: Path | None) -> Recipe:
     """Fill in what only this machine knows: the clips at hand and the weights' SHA-256.
 
-    The file's name stands in the recipe, never its folder: a record holds no path of a machine.
+    A file's name stands in the recipe, never its folder: a record holds no path of a machine.
     """
     changes: dict[str, object] = {"clips": inputs.content()}
+    if isinstance(recipe, LandmarkRecipe):
+        from wlasl.landmarks.sources import short_name  # noqa: PLC0415 - pixels need none of it
+
+        changes["landmarks"] = short_name(recipe.landmarks)
     if weights_file is not None:
         changes.update(weights=weights_file.name, weights_sha256=weights.digest(weights_file))
     return revised(recipe, **changes)

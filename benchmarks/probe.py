@@ -39,6 +39,7 @@ from benchmarks.schema import Record
 from benchmarks.where import where
 from models import zoo
 from utils.errors import FAILURE, BenchError
+from wlasl.landmarks.sources import SOURCES
 from wlasl.subsets import load
 
 _KEPT = ("clips", "hits1", "top1", "hits5", "top5", "loss", "ties")
@@ -132,10 +133,7 @@ def inputs_of_run(recipe: Recipe, record: Record, request: Request) -> Inputs:
     """
     progress = request.machine.progress
     dataset = load(recipe.split, request.data, progress)
-    asked = recipe
-    if request.landmarks is not None and isinstance(recipe, LandmarkRecipe):
-        asked = revised(recipe, landmarks=request.landmarks)
-    inputs = prepared(asked, dataset, request.store, progress=progress)
+    inputs = prepared(_found(recipe, record, request), dataset, request.store, progress=progress)
     here, how = inputs.fingerprint("test"), "Give the run's own with --data"
     if here != record.clips.test:
         what = f"The test clips under {dataset.root} are not those that run {record.id} scored"
@@ -149,6 +147,22 @@ def inputs_of_run(recipe: Recipe, record: Record, request: Request) -> Inputs:
             f"{what} (fingerprint {inputs.content()}, not {recipe.clips}). {how} or --landmarks."
         )
     return inputs
+
+
+def _found(recipe: Recipe, record: Record, request: Request) -> Recipe:
+    """Return the recipe with the source that its landmarks have on this machine.
+
+    Raises:
+        BenchError: they came from a file or folder whose place a record does not hold, and nobody says it.
+    """
+    if not isinstance(recipe, LandmarkRecipe):
+        return recipe
+    if request.landmarks is None and recipe.landmarks not in SOURCES:
+        raise BenchError(
+            f"Run {record.id} saw landmarks of a file or folder of its own, {recipe.landmarks}. Say where"
+            " they lie now with --landmarks."
+        )
+    return revised(recipe, landmarks=request.landmarks or recipe.landmarks)
 
 
 def _carried_out(recipe: Recipe, record: Record, inputs: Inputs, request: Request) -> ProbeRecord:

@@ -242,6 +242,17 @@ def test_other_clips_and_other_landmarks_are_refused(trained, home, tmp_path):
         probe.probe(stored, replace(request, data=moved, store=tmp_path / "store"))
 
 
+def test_landmarks_of_a_file_of_one_s_own_have_a_name_in_the_record_and_are_asked_for(trained, home):
+    folder = home / "sample" / "landmarks"
+    stored, request = trained("joints-seeing", landmarks=str(folder))
+    assert stored.record.recipe["landmarks"] == "landmarks"
+    assert str(home) not in stored.path.read_text()
+    with pytest.raises(BenchError, match="Say where they lie now with --landmarks"):
+        probe.probe(stored, request)
+    found = probe.probe(stored, replace(request, landmarks=str(folder))).record
+    assert found.top1("plain") == stored.record.metrics["test"]["top1"]
+
+
 def test_a_run_without_a_result_is_refused(trained):
     stored, request = trained("joints-seeing", epochs=0)
     with pytest.raises(BenchError, match="kept none"):

@@ -100,6 +100,13 @@ def _named(dataset: DataSet, name: str) -> Source:
     return open_path(path, dataset.subset, name)
 
 
+def short_name(name: str) -> str:
+    """Return what a recipe and a table call a source: its name, or one made of its path."""
+    if name in SOURCES:
+        return name
+    return re.sub(r"[^a-z0-9._-]+", "-", Path(name).stem.lower()).strip("-._") or "landmarks"
+
+
 def open_path(path: Path, subset: Subset, name: str = "") -> Source:
     """Open a file or folder, whatever is in it.
 
@@ -111,7 +118,7 @@ def open_path(path: Path, subset: Subset, name: str = "") -> Source:
     Raises:
         BenchError: it holds nothing that is read here.
     """
-    name = name or re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("-._") or "landmarks"
+    name = name or short_name(str(path))
     if path.is_dir():
         return _folder(path, subset, name)
     if path.suffix == ".csv":
