@@ -15,6 +15,7 @@ from wlasl.landmarks.draw import (
     RIGHT,
     Sheet,
     Window,
+    _frames,
     bones,
     closer,
     landmark_sheet,
@@ -165,6 +166,16 @@ def test_a_sheet_shows_the_video_and_plain_ground_without_one(dataset):
     assert near(plain, GROUND).mean() > 0.25
     assert near(filmed, GROUND).mean() < 0.15
     assert filmed.shape[1] == plain.shape[1] > 8 * 96
+
+
+def test_landmarks_of_the_first_frames_alone_are_drawn_on_those(dataset):
+    clip = dataset.available()[0]
+    path = dataset.files.path(clip.id)
+    shown = [_frames(clip, landmarks_of(count), path) for count in (8, 1000)]
+    whole = shown[1][0]
+    assert len(shown[0][0]) == 8 < 0.75 * len(whole)
+    assert "the first 8 of" in shown[0][1]
+    assert "at its place" in shown[1][1]
 
 
 def test_a_video_that_cannot_be_read_leaves_plain_ground(dataset, tmp_path):

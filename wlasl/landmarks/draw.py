@@ -178,6 +178,10 @@ class Sheet:
     size: int = 240
 
 
+_RATES = 0.75
+"""Copies of a clip run at 24 to 30 frames per second: fewer landmarks than this share are its beginning."""
+
+
 def landmark_sheet(clip: Clip, landmarks: Landmarks, video: Path | None, sheet: Sheet) -> Image.Image:
     """Return a sheet of a clip's landmarks: over whole frames, and closer.
 
@@ -218,6 +222,9 @@ def _frames(clip: Clip, landmarks: Landmarks, video: Path | None) -> tuple[list[
         return [], f"The video cannot be read ({error}): the skeletons stand on plain ground."
     if len(frames) == len(landmarks.points):
         return frames, ""
+    if len(landmarks.points) < _RATES * len(frames):
+        shown = len(landmarks.points)
+        return frames[:shown], f"The landmarks are of the first {shown} of {len(frames)} frames."
     counts = f"The video has {len(frames)} frames and the landmarks {len(landmarks.points)}"
     return frames, f"{counts}: each is drawn at its place in the clip."
 
