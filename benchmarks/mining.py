@@ -190,8 +190,8 @@ class Mining:
 class MinedBatches:
     """A training part whose batches are hard from some epoch on; `of_epoch` gives those of one epoch."""
 
-    def __init__(self, train: Chosen, mining: Mining) -> None:
-        """Keep the loader.
+    def __init__(self, train: Chosen, plain: Batches, mining: Mining) -> None:
+        """Keep the loader, and the batches until mining starts.
 
         Raises:
             BenchError: there are fewer clips than a batch holds.
@@ -201,16 +201,16 @@ class MinedBatches:
             raise BenchError(
                 f"Hard batches of {mining.size} cannot be formed of {len(train.clips)} clips. {advice}"
             )
-        self.train, self.mining = train, mining
+        self.train, self.plain, self.mining = train, plain, mining
         self.clips, self.labels = train.clips, train.labels
 
     def of_epoch(self, epoch: int) -> Batches:
-        """Return the batches of one epoch: the loader's own before mining starts."""
-        return self.train if epoch < self.mining.start else MinedEpoch(self.train, self.mining, epoch)
+        """Return the batches of one epoch: the plain ones before mining starts."""
+        return self.plain if epoch < self.mining.start else MinedEpoch(self.train, self.mining, epoch)
 
     def steps(self) -> int:
         """Return the number of batches in an epoch before mining starts."""
-        return self.train.steps()
+        return self.plain.steps()
 
     def epoch(self, epoch: int, *, start: int = 0, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         """Yield the batches of one epoch."""

@@ -27,6 +27,9 @@ class EmbeddingRecipe(SpoterRecipe):
     filter_easy_triplets: bool = Field(
         default=True, description="batch-all: the mean is over triplets that are not yet learnt"
     )
+    clips_together: int | None = Field(
+        default=None, ge=2, description="of one sign, side by side in a batch; none: as they come"
+    )
 
     # Which clips share a batch, once batches are chosen by how hard they are.
     start_mining_hard: int | None = Field(

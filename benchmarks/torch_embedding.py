@@ -63,9 +63,12 @@ class EmbeddingLearner(TorchLearner):
             _silhouette_means_something(val, own)
         if own.triplets == "random":
             return triplets.RandomTriplets(self._train, own.seed)
+        plain = train
+        if own.clips_together is not None:
+            plain = triplets.Companies(self._train, own.batch_size, own.clips_together, own.seed)
         if own.start_mining_hard is None:
-            return train
-        return MinedBatches(self._train, self._mining(own.start_mining_hard))
+            return plain
+        return MinedBatches(self._train, plain, self._mining(own.start_mining_hard))
 
     def _mining(self, start: int) -> Mining:
         """Return how hard batches are chosen."""

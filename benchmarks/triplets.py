@@ -82,6 +82,41 @@ class RandomTriplets:
             )
 
 
+class Companies:
+    """A training part in whose batches clips of one sign come in company: so many of them side by side.
+
+    Of 32 clips of 100 signs drawn at random hardly any two show the same one. Every clip still comes once an
+    epoch; the order depends on (seed, epoch) alone.
+    """
+
+    def __init__(self, train: Chosen, size: int, together: int, seed: int) -> None:
+        """Keep the loader; `size` clips make a batch, up to `together` of one sign side by side."""
+        self.train, self.size, self.together, self.seed = train, size, together, seed
+        self.clips, self.labels = train.clips, train.labels
+
+    def steps(self) -> int:
+        """Return the number of batches in an epoch."""
+        return -(-len(self.clips) // self.size)
+
+    def epoch(self, epoch: int, *, start: int = 0, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+        """Yield the batches of one epoch from step `start` on."""
+        order = accompanied(self.labels, self.together, generator(self.seed, epoch))
+        for step in range(start, self.steps()):
+            rows = order[step * self.size : (step + 1) * self.size]
+            yield self.train.batch(rows[rank::world], epoch, train=True)
+
+
+def accompanied(labels: Indices, together: int, rng: np.random.Generator) -> Indices:
+    """Return all clips in random order, int64 [N], but up to `together` of one sign side by side."""
+    order = rng.permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    starts = np.searchsorted(labels[order], labels[order])
+    company = labels[order] * len(labels) + (np.arange(len(order)) - starts) // together
+    _, member = np.unique(company, return_inverse=True)
+    places = rng.permutation(member.max(initial=-1) + 1)
+    return np.asarray(order[np.argsort(places[member], kind="stable")])
+
+
 def drawn(labels: Indices, anchors: Indices, rng: np.random.Generator) -> tuple[Indices, Indices]:
     """Return, per anchor, another clip of its sign and one of another, drawn evenly: int64 [B] each."""
     same = labels[anchors][:, None] == labels

@@ -51,6 +51,11 @@ def mining(embed=None, **changes):
     return Mining(embed=embed or (lambda batch: batch.inputs[:, 0, 0]), **{**usual, **changes})
 
 
+def mined_of(train, chosen):
+    """Return the mined batches of a part whose plain batches are its own."""
+    return MinedBatches(train, train, chosen)
+
+
 def test_a_pair_is_hard_where_one_sign_is_far_apart_or_two_are_near():
     vectors = np.array([[0.0], [4.0], [1.0], [10.0]], np.float32)
     labels = np.array([0, 0, 1, 1])
@@ -182,7 +187,7 @@ def test_a_schedule_goes_on_from_its_state():
 
 def test_batches_are_the_loaders_own_until_mining_starts():
     train = Clips(10)
-    mined = MinedBatches(train, mining(start=2))
+    mined = MinedBatches(train, train, mining(start=2))
     assert of_epoch(mined, 1) is train
     assert mined.steps() == 3
     assert len(list(mined.epoch(0))) == 3
@@ -192,7 +197,7 @@ def test_batches_are_the_loaders_own_until_mining_starts():
 
 def test_an_epoch_takes_every_clip_so_many_times_in_full_batches():
     train = Clips(20)
-    epoch = of_epoch(MinedBatches(train, mining()), 1)
+    epoch = of_epoch(MinedBatches(train, train, mining()), 1)
     batches = list(epoch.epoch(1))
     # 20 clips: two rounds' worth of 8 and one of 4, each three times.
     assert len(batches) == epoch.steps() == 15
@@ -207,7 +212,7 @@ def test_an_epoch_takes_every_clip_so_many_times_in_full_batches():
 
 
 def test_clips_that_fill_no_batch_are_left_out_of_that_epoch_and_others_of_the_next():
-    mined = MinedBatches(Clips(11), mining(multiplier=2, count=2))
+    mined = mined_of(Clips(11), mining(multiplier=2, count=2))
     left = []
     for number in range(1, 30):
         batches = list(of_epoch(mined, number).epoch(number))
@@ -224,20 +229,20 @@ def test_the_network_is_asked_when_a_round_begins_and_not_before():
         asked.append(len(batch.labels))
         return batch.inputs[:, 0, 0]
 
-    batches = of_epoch(MinedBatches(Clips(16), mining(embed)), 1).epoch(1)
+    batches = of_epoch(mined_of(Clips(16), mining(embed)), 1).epoch(1)
     counts = [(next(batches), len(asked))[1] for _ in range(12)]
     assert counts == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6]
 
 
 def test_rounds_of_the_same_clips_are_varied_differently():
     train = Clips(8)
-    list(of_epoch(MinedBatches(train, mining()), 1).epoch(1))
+    list(of_epoch(MinedBatches(train, train, mining()), 1).epoch(1))
     keys = [key for _, key, varied in train.asked if varied]
     assert keys == [(1, 1), (1, 2), (1, 3)]
 
 
 def test_an_epoch_is_taken_up_at_the_start_of_a_round_and_nowhere_else():
-    mined = MinedBatches(Clips(20), mining())
+    mined = mined_of(Clips(20), mining())
     epoch = of_epoch(mined, 1)
     assert [step for step in range(16) if resumable(epoch, step)] == [0, 2, 4, 6, 8, 10, 12, 13, 14, 15]
     whole = [batch.indices.tolist() for batch in epoch.epoch(1)]
@@ -249,7 +254,7 @@ def test_an_epoch_is_taken_up_at_the_start_of_a_round_and_nowhere_else():
 
 def test_fewer_clips_than_a_batch_are_refused():
     with pytest.raises(BenchError, match="batches of 4 cannot be formed of 3 clips"):
-        MinedBatches(Clips(3), mining())
+        mined_of(Clips(3), mining())
 
 
 def test_a_part_of_a_batch_without_lengths_keeps_all_frames():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
-from benchmarks.triplets import RandomTriplets, Triplets, check, drawn
+from benchmarks.triplets import Companies, RandomTriplets, Triplets, accompanied, check, drawn
 from tests.test_mining import Clips
 from utils.errors import BenchError
 
@@ -69,3 +71,35 @@ def test_parts_without_a_triplet_are_refused_in_words(labels, size, words):
 
 def test_one_sign_with_two_clips_is_enough():
     check(np.array([0, 0, 1]), 3, "sample")
+
+
+def test_clips_of_one_sign_come_in_company_and_every_clip_comes_once():
+    labels = np.repeat([0, 1, 2, 5, 7], [6, 3, 3, 3, 6])
+    orders = [accompanied(labels, 3, np.random.default_rng(seed)) for seed in range(50)]
+    for order in orders:
+        assert sorted(order.tolist()) == list(range(21))
+        companies = labels[order].reshape(-1, 3)
+        assert (companies == companies[:, :1]).all()
+    assert len({tuple(order) for order in orders}) == 50
+    assert len({tuple(labels[order]) for order in orders}) > 30
+    # Who keeps whom company is drawn anew, too.
+    assert len({frozenset(order[labels[order] == 0][:3].tolist()) for order in orders}) > 10
+
+
+def test_a_company_may_be_smaller_where_a_sign_has_no_more_clips():
+    order = accompanied(np.repeat([0, 1], [5, 1]), 4, np.random.default_rng(1))
+    assert sorted(order.tolist()) == list(range(6))
+    assert accompanied(np.zeros(0, np.int64), 4, np.random.default_rng(1)).shape == (0,)
+
+
+def test_batches_in_company_are_varied_and_can_be_taken_up_anywhere():
+    train = Clips(11)
+    part = Companies(train, 4, 2, 0)
+    whole = [batch.indices.tolist() for batch in part.epoch(3)]
+    assert part.steps() == len(whole) == 3
+    assert [batch.indices.tolist() for batch in part.epoch(3, start=1)] == whole[1:]
+    assert sorted(itertools.chain(*whole)) == list(range(11))
+    assert all(key == 3 and varied for _, key, varied in train.asked)
+    assert [batch.indices.tolist() for batch in part.epoch(4)] != whole
+    pairs = sum(np.sum(np.diff(train.labels[rows]) == 0) for rows in whole)
+    assert pairs >= 4
