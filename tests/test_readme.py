@@ -56,7 +56,8 @@ def readme(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "README.md").write_text(RESULTS)
     blocks = [
-        f"<!-- {name}: written by make readme -->\nold\n<!-- /{name} -->" for name in ("tree", "tables", "recipes")
+        f"<!-- {name}: written by make readme -->\nold\n<!-- /{name} -->"
+        for name in ("tree", "tables", "recipes")
     ]
     (tmp_path / "README.md").write_text("Before\n" + "\nBetween\n".join(blocks) + "\nAfter\n")
     monkeypatch.setattr(tool, "HOME", tmp_path)
