@@ -28,10 +28,7 @@ def draw_curves(record: Record, folder: Path) -> Path:
         x_name="epoch",
         x=[row["epoch"] + 1 for row in history],
         panels=[
-            Panel(
-                "cross-entropy, nats",
-                {"train": _over(history, "train_loss"), part: _over(history, "val_loss")},
-            ),
+            _losses(history, part, embeds="vector_length" in record.recipe),
             Panel(f"top-1 on {part}, %", {part: [100 * value for value in _over(history, "val_top1")]}),
             *_silhouettes(history, part),
             Panel("learning rate", {"learning rate": _over(history, "lr")}, log=True),
@@ -41,6 +38,14 @@ def draw_curves(record: Record, folder: Path) -> Path:
     )
     draw(folder / "curves.png", figure)
     return folder / "curves.png"
+
+
+def _losses(history: Sequence[Mapping[str, float]], part: str, *, embeds: bool) -> Panel:
+    """Return the panel of losses; an embedding learns from triplets and is judged by cross-entropy."""
+    train, judged = _over(history, "train_loss"), _over(history, "val_loss")
+    if embeds:
+        return Panel("loss", {"train, triplets": train, f"{part}, cross-entropy": judged})
+    return Panel("cross-entropy, nats", {"train": train, part: judged})
 
 
 def _silhouettes(history: Sequence[Mapping[str, float]], part: str) -> list[Panel]:
