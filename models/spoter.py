@@ -176,7 +176,8 @@ class Spoter(nn.Module):
             self.row_embed = nn.Parameter(torch.rand(ROWS, d), requires_grad=False)
             self.pos = nn.Parameter(torch.rand(1, 1, d))
         else:
-            self.pos = nn.Parameter(waves(POSITIONS, d)[None])
+            # Coordinates lie within half a unit of 0: waves of full height would drown them for many epochs.
+            self.pos = nn.Parameter(0.25 * waves(POSITIONS, d)[None])
         self.class_query = nn.Parameter(torch.rand(1, d))
         self.transformer = Transformer(d, heads, layers, hidden, dropout)
 
