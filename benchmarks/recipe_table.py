@@ -116,9 +116,21 @@ TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             **_EMBEDDINGS,
             "select": "val_silhouette",
             "mask_memory": False,
-            **dict.fromkeys(("single_pos", "val_is_test", "y_axis", "convert_dict"), True),
+            **dict.fromkeys(("single_pos", "verbatim", "val_is_test", "y_axis", "convert_dict"), True),
         },
-        DEFAULT: {**_EMBEDDINGS, "epochs": 300, "buckets": True},
+        # With SGD, or with batches that hardly ever hold two clips of a sign, all embeddings draw together.
+        DEFAULT: {
+            **_EMBEDDINGS,
+            "optimizer": "adamw",
+            "lr": 1e-4,
+            "momentum": 0.9,
+            "schedule": "cosine",
+            "warmup_epochs": 3.0,
+            "clip_norm": 1.0,
+            "clips_together": 4,
+            "epochs": 60,
+            "start_mining_hard": 50,
+        },
     },
     "spobet": {
         PUBLISHED: {

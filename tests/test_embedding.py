@@ -71,15 +71,11 @@ def small(monkeypatch):
 
 
 def recipe(**changes):
-    usual = {
-        "epochs": 2,
-        "batch_size": 6,
-        "lr": 0.01,
-        "landmarks": "true",
-        "dropout": 0.0,
-        "precision": "fp32",
-    }
-    return resolve("spoter-embeddings", "sample", {**usual, "start_mining_hard": None, **changes})
+    """Return a recipe that learns a few clips at once, whatever the named recipes say."""
+    steady = {"optimizer": "sgd", "schedule": "constant", "warmup_epochs": 0, "lr": 0.01, "dropout": 0.0}
+    plain = {"start_mining_hard": None, "clips_together": None, "one_of": 0, "noise": 0}
+    usual = {"epochs": 2, "batch_size": 6, "landmarks": "true", **steady, **plain}
+    return resolve("spoter-embeddings", "sample", {**usual, **changes})
 
 
 def job(folder, **changes):
@@ -234,9 +230,10 @@ def test_a_silhouette_is_scikit_learns_and_has_a_meaning_only_between_signs():
         {"triplets": "random", "classify": "vote"},
         {"single_pos": True, "mask_memory": False, "select": "val_silhouette", "classify": "nearest"},
         {"start_mining_hard": 1, "pre_batch_multiplier": 2, "pre_batch_mining_count": 2},
+        {"clips_together": 2, "start_mining_hard": 6, "pre_batch_multiplier": 2},
         {"normalize_embeddings": True, "filter_easy_triplets": False, "vector_length": 8},
     ],
-    ids=["batch-all", "random", "published", "mined", "normalised"],
+    ids=["batch-all", "random", "published", "mined", "company", "normalised"],
 )
 @pytest.mark.usefixtures("small")
 def test_a_run_learns_signs_that_lie_apart(tmp_path, changes):

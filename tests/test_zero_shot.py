@@ -91,7 +91,7 @@ def shelves(monkeypatch):
 
 
 def recipe(**changes):
-    usual = {"landmarks": "hands", "epochs": 2, "batch_size": 6, "normalisation": "none", "lr": 0.01}
+    usual = {"landmarks": "hands", "epochs": 2, "batch_size": 6, "normalisation": "none", "lr": 1e-3}
     return resolve("spoter-embeddings", "100", {**usual, "start_mining_hard": None, **changes})
 
 
