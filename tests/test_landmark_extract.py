@@ -278,12 +278,15 @@ def test_whatever_ends_the_command_no_process_is_left(tmp_path, fake, sent):
     )
     # A terminal's Ctrl-C goes to the whole group of the command.
     command = subprocess.Popen([sys.executable, str(script)], start_new_session=True, stderr=subprocess.PIPE)
-    assert eventually(lambda: len(running(program.command[1])) == 2), command.stderr.read()
-    time.sleep(0.3)
-    os.killpg(command.pid, sent)
-    assert command.wait(20) != 0
-    assert eventually(lambda: running(program.command[1]) == [])
-    command.stderr.close()
+    try:
+        assert eventually(lambda: len(running(program.command[1])) == 2, 120)
+        time.sleep(0.3)
+        os.killpg(command.pid, sent)
+        assert command.wait(60) != 0
+        assert eventually(lambda: running(program.command[1]) == [], 60)
+    finally:
+        command.kill()
+        command.stderr.close()
 
 
 STUB = """
