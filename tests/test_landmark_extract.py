@@ -264,7 +264,7 @@ def test_whatever_ends_the_command_no_process_is_left(tmp_path, fake, sent):
     home = Path(__file__).resolve().parent.parent
     script.write_text(
         textwrap.dedent(f"""
-        import itertools, os, sys
+        import contextlib, itertools, os, sys
         from pathlib import Path
         sys.path.insert(0, {str(home)!r})
         from wlasl.clips import Clip
@@ -272,8 +272,9 @@ def test_whatever_ends_the_command_no_process_is_left(tmp_path, fake, sent):
         from wlasl.landmarks.extract_process import Patience
         jobs = ((Clip(str(n), "book", 0, "train"), Path({str(path)!r})) for n in itertools.count())
         program = Program({program.command!r}, os.environ, Patience(60, 600))
-        for seen, outcome in extract(jobs, 2, program=program):
-            pass
+        with contextlib.closing(extract(jobs, 2, program=program)) as outcomes:
+            for seen, outcome in outcomes:
+                pass
         """)
     )
     # A terminal's Ctrl-C goes to the whole group of the command.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
@@ -67,7 +67,7 @@ def extract(
     progress: Progress | None = None,
     *,
     program: Program | None = None,
-) -> Iterator[tuple[Clip, Outcome]]:
+) -> Generator[tuple[Clip, Outcome], None, None]:
     """Yield each clip with its landmarks, or with why there are none, as they are finished.
 
     Landmarks are float32 [T, 75, 3] in the order of HOLISTIC. Each clip is tracked from its first frame on:

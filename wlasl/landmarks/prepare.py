@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -26,7 +26,7 @@ from wlasl.entries import Source as FileSeen
 from wlasl.landmarks.form import LandmarkError, Landmarks
 from wlasl.landmarks.manifest import Facts, Form, Manifest, form_of, packed, write_manifest
 from wlasl.landmarks.notes import header_frames, notes_of, with_size
-from wlasl.landmarks.source_kinds import Outcome, Source
+from wlasl.landmarks.source_kinds import Outcome, Outcomes, Source
 from wlasl.landmarks.sources import open_source
 from wlasl.landmarks.store import LandmarkStore
 from wlasl.landmarks.survey import State, finished, look, recovered
@@ -191,14 +191,10 @@ class _Job:
         self.progress.begin(name, len(survey.ready) + len(todo), len(survey.ready))
         writer = ShardWriter(self.folder)
         try:
-            for clip, outcome in self._settled(todo, work):
-                try:
-                    self._write(writer, clip, outcome, work)
-                    survey.ready.add(clip.id)
-                except LandmarkError as error:
-                    survey.skipped[clip.id] = self._skip(clip, error)
-                    work.bad += 1
-                self.progress.advance(f"{work.bad} of no use" if work.bad else "")
+            # Closed here: on Ctrl-C the processes that look at videos must not wait to be collected.
+            with contextlib.closing(self._settled(todo, work)) as outcomes:
+                for found in outcomes:
+                    self._settle(writer, found, work, survey)
         except BaseException:
             # Closing may fail as writing did; what is in the shard is found by the next call all the same.
             with contextlib.suppress(BenchError):
@@ -207,15 +203,26 @@ class _Job:
         writer.close()
         self.progress.end(f"{len(work.facts)} clips")
 
-    def _settled(self, todo: list[Clip], work: _Work) -> Iterator[Outcome]:
+    def _settle(self, writer: ShardWriter, found: Outcome, work: _Work, survey: Survey) -> None:
+        """Write what was read of a clip, or note why it is of no use."""
+        clip, outcome = found
+        try:
+            self._write(writer, clip, outcome, work)
+            survey.ready.add(clip.id)
+        except LandmarkError as error:
+            survey.skipped[clip.id] = self._skip(clip, error)
+            work.bad += 1
+        self.progress.advance(f"{work.bad} of no use" if work.bad else "")
+
+    def _settled(self, todo: list[Clip], work: _Work) -> Outcomes:
         """Yield what was read of each clip, once it is settled which form the store's clips have."""
-        outcomes = iter(self.source.outcomes(todo, self.workers, self.progress))
-        heard: list[Outcome] = []
-        if work.form is None:
-            heard = list(islice(outcomes, 1 if self.source.videos else _HEARD))
-            forms = Counter(form_of(found) for _, found in heard if _is_whole(found))
-            work.form = forms.most_common(1)[0][0] if forms else None
-        return chain(heard, outcomes)
+        with contextlib.closing(self.source.outcomes(todo, self.workers, self.progress)) as outcomes:
+            heard: list[Outcome] = []
+            if work.form is None:
+                heard = list(islice(outcomes, 1 if self.source.videos else _HEARD))
+                forms = Counter(form_of(found) for _, found in heard if _is_whole(found))
+                work.form = forms.most_common(1)[0][0] if forms else None
+            yield from chain(heard, outcomes)
 
     def _write(
         self, writer: ShardWriter, clip: Clip, outcome: Landmarks | LandmarkError, work: _Work

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from wlasl.subsets import DataSet
 from wlasl.survey import Stamp, stamp_of
 
 Outcome = tuple[Clip, Landmarks | LandmarkError]
+Outcomes = Generator[Outcome, None, None]
 Reader = Callable[[Path, Clip], Landmarks]
 
 VERSION = 6
@@ -86,7 +87,7 @@ class Source:
         """Return which frames of a file are a clip, as the metadata says."""
         return f"{clip.frame_start}..{clip.frame_end}" if self.whole else ""
 
-    def outcomes(self, clips: Iterable[Clip], workers: int, progress: Progress) -> Iterator[Outcome]:
+    def outcomes(self, clips: Iterable[Clip], workers: int, progress: Progress) -> Outcomes:
         """Yield each clip's landmarks, or why there are none."""
         del workers, progress
         return ((clip, self._tried(clip)) for clip in clips)
@@ -268,13 +269,11 @@ class VideoSource(Source):
         """Return 8 hexadecimal digits: readers of files that change do not undo hours of work."""
         return short_hash([_EXTRACTION, self.name], 8)
 
-    def outcomes(self, clips: Iterable[Clip], workers: int, progress: Progress) -> Iterator[Outcome]:
+    def outcomes(self, clips: Iterable[Clip], workers: int, progress: Progress) -> Outcomes:
         """Let MediaPipe look at the videos, several at once."""
         from wlasl.landmarks.extract import extract  # noqa: PLC0415 - brings MediaPipe's environment along
 
-        found: Iterator[Outcome] = extract(
-            [(clip, self._files[clip.id]) for clip in clips], workers, progress
-        )
+        found: Outcomes = extract([(clip, self._files[clip.id]) for clip in clips], workers, progress)
         return found
 
 
