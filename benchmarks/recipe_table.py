@@ -118,7 +118,7 @@ TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "mask_memory": False,
             **dict.fromkeys(("single_pos", "verbatim", "val_is_test", "y_axis", "convert_dict"), True),
         },
-        # With SGD, or with batches that hardly ever hold two clips of a sign, all embeddings draw together.
+        # Batches of 32 clips drawn at random hardly ever hold two of a sign: all embeddings drew together.
         DEFAULT: {
             **_EMBEDDINGS,
             "optimizer": "adamw",
