@@ -14,7 +14,7 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
-from benchmarks.commands.options import Data
+from benchmarks.commands.options import Data, Landmarks, Results, Runs, Store
 from utils.errors import FAILURE, BenchError
 
 app = typer.Typer(help="Measure speed, in one run.", no_args_is_help=True, add_completion=False)
@@ -86,6 +86,43 @@ def landmarks(
     plan = speed_landmarks.Plan(clips, rounds, threads, rows)
     with tempfile.TemporaryDirectory() as folder:
         _show(speed_landmarks.measured(plan, Path(folder)), check=check, as_json=as_json)
+
+
+@app.command()
+def latency(  # noqa: PLR0913 - one parameter per option of the command
+    *,
+    model: Annotated[str, typer.Option("--model", "-m", help="spoter, sign-conformer or gru.")] = "spoter",
+    run: Annotated[str | None, typer.Option(help="A finished run, judged on its own test part.")] = None,
+    landmarks: Landmarks = None,
+    data: Data = None,
+    store: Store = None,
+    results: Results = None,
+    runs: Runs = None,
+    compiled: Annotated[bool, typer.Option("--compile", help="torch.compile too, which takes long.")] = False,
+    rounds: Rounds = 10,
+    check: Check = False,
+    as_json: Json = False,
+) -> None:
+    """One clip of 4 s on one core: PyTorch, ONNX Runtime, OpenVINO, LiteRT, and what each gets wrong."""
+    from benchmarks import latency_network, speed_latency  # noqa: PLC0415
+    from benchmarks.probe import Request  # noqa: PLC0415
+    from benchmarks.progress import Bars  # noqa: PLC0415
+    from benchmarks.report import find  # noqa: PLC0415
+    from benchmarks.run import Machine, Places  # noqa: PLC0415
+    from wlasl.root import project_folder  # noqa: PLC0415
+
+    home = project_folder()
+    with tempfile.TemporaryDirectory() as name, Bars() as bars:
+        folder = Path(name)
+        if run is None:
+            judged = latency_network.of_made_clips(latency_network.landmark_recipe(model), folder, bars)
+        else:
+            places = Places(results or home / "results", runs or home / "runs")
+            machine = Machine("cpu", progress=bars)
+            request = Request(places, data, store or home / "data" / "stores", machine, landmarks)
+            judged = latency_network.of_run(find(places.results, run), request, folder)
+        report = speed_latency.measured(judged, folder, rounds, compiled=compiled, progress=bars)
+    _show(report, check=check, as_json=as_json)
 
 
 class Reported(Protocol):
