@@ -264,8 +264,9 @@ def test_whatever_ends_the_command_no_process_is_left(tmp_path, fake, sent):
     home = Path(__file__).resolve().parent.parent
     script.write_text(
         textwrap.dedent(f"""
-        import contextlib, itertools, os, sys
+        import contextlib, itertools, os, signal, sys
         from pathlib import Path
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
         sys.path.insert(0, {str(home)!r})
         from wlasl.clips import Clip
         from wlasl.landmarks.extract import Program, extract
