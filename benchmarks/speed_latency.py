@@ -145,18 +145,29 @@ def measured(
         children = dict[Runtime, Child]()
         for runtime in chosen:
             progress.advance(f"loading {runtime.name}")
-            try:
-                children[runtime] = _loaded(runtime, judged, folder, failed)
-                stack.callback(children[runtime].close)
-            except BenchError as error:
-                if runtime is RUNTIMES[0]:
-                    raise
-                notes.append(f"{runtime.name}: not measured. {error}")
+            loaded = _loaded_or_why(runtime, judged, folder, failed)
+            if isinstance(loaded, str):
+                notes.append(loaded)
+            else:
+                children[runtime] = loaded
+                stack.callback(loaded.close)
         rows, more = _rows(children, judged, (folder, rounds), progress)
     shape = " x ".join(map(str, judged.setting.shape))
     what = f"{judged.what}; one clip of {shape}, one core, CPU time, {rounds} turns of {_CALLS} calls"
     besides = f"Not counted: {judged.reading:.2f} ms to make landmarks the network's input."
     return LatencyReport(what, rows, (*notes, *more, besides))
+
+
+def _loaded_or_why(
+    runtime: Runtime, judged: Judged, folder: Path, failed: Mapping[str, str]
+) -> Child | str:
+    """Return a runtime that is ready, or why it is not; without PyTorch there is nothing to compare with."""
+    try:
+        return _loaded(runtime, judged, folder, failed)
+    except BenchError as error:
+        if runtime is RUNTIMES[0]:
+            raise
+        return f"{runtime.name}: not measured. {error}"
 
 
 def _files(judged: Judged, folder: Path, progress: Progress) -> dict[str, str]:
