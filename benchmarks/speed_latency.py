@@ -158,9 +158,7 @@ def measured(
     return LatencyReport(what, rows, (*notes, *more, besides))
 
 
-def _loaded_or_why(
-    runtime: Runtime, judged: Judged, folder: Path, failed: Mapping[str, str]
-) -> Child | str:
+def _loaded_or_why(runtime: Runtime, judged: Judged, folder: Path, failed: Mapping[str, str]) -> Child | str:
     """Return a runtime that is ready, or why it is not; without PyTorch there is nothing to compare with."""
     try:
         return _loaded(runtime, judged, folder, failed)
