@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +31,55 @@ def wlasl_root() -> Path:
     if not (root / "WLASL_v0.3.json").is_file():
         pytest.skip(f"no WLASL_v0.3.json in {root}: set WLASL_ROOT to a folder that holds the data set")
     return root
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Slurm that tests may submit to.
+
+    Attributes:
+        nodes: their names.
+        accounting: `sacct` answers.
+    """
+
+    nodes: tuple[str, ...]
+    accounting: bool
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Cluster:
+    """Return the cluster that `.ci/slurm start` started, or skip with the reason that there is none."""
+    if not shutil.which("sinfo") or not shutil.which("sbatch"):
+        pytest.skip(
+            "no Slurm here (sinfo, sbatch): .ci/slurm start starts one of two nodes on Debian as root"
+        )
+    config, listed = answered("scontrol", "show", "config"), answered("sinfo", "-h", "-N", "-o", "%N %T")
+    if config is None or listed is None:
+        pytest.skip("Slurm is installed, and its controller does not answer: .ci/slurm start")
+    facts = dict(line.split("=", 1) for line in config.replace(" ", "").splitlines() if "=" in line)
+    if facts.get("ClusterName") not in OUR_CLUSTERS and not os.environ.get("WLASL_BENCH_TEST_SLURM"):
+        pytest.skip(
+            f"the cluster {facts.get('ClusterName')} is not ours: WLASL_BENCH_TEST_SLURM=1 lets tests use it"
+        )
+    up = sorted(
+        {line.split()[0] for line in listed.splitlines() if line.split()[1] in {"idle", "mixed", "allocated"}}
+    )
+    if not up:
+        pytest.skip("Slurm answers, and none of its nodes is up: .ci/slurm start")
+    return Cluster(tuple(up), answered("sacct", "-n", "-X", "-j", "1") is not None)
+
+
+# Clusters that exist to be tested on: `.ci/slurm` names its own so. Any other is somebody's.
+OUR_CLUSTERS = {"wlasl-bench", "lab"}
+
+
+def answered(*command: str) -> str | None:
+    """Return what a command of Slurm printed; None where it failed or did not answer."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
 
 
 @pytest.fixture(scope="session")
