@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,6 +49,14 @@ def resumable(batches: Batches, step: int) -> bool:
     return bool(getattr(batches, "resumable", lambda _: True)(step))
 
 
+class Pruned(Exception):  # noqa: N818 - no error: somebody has seen enough of a training
+    """Raised by `Job.report` to end a training early."""
+
+
+def _unheard(_history: Sequence[dict[str, float]]) -> None:
+    """Hear of an epoch and do nothing about it."""
+
+
 @dataclass(frozen=True)
 class Job:
     """What an engine needs besides the recipe: nothing of it changes the scores.
@@ -62,6 +70,8 @@ class Job:
         devices: processes, each with a device of its own.
         checkpoint_seconds: an epoch that takes longer is checkpointed within it as often as this.
         progress: hears how it goes.
+        report: called with all epochs so far after each one is checkpointed, but not in a phase before the
+            training proper; it may raise `Pruned`.
     """
 
     classes: int
@@ -72,6 +82,7 @@ class Job:
     devices: int = 1
     checkpoint_seconds: float = 60.0
     progress: Progress = field(default_factory=Silent)
+    report: Callable[[Sequence[dict[str, float]]], None] = _unheard
 
 
 @dataclass(frozen=True)

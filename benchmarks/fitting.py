@@ -205,6 +205,8 @@ class Fit:
         loop.epoch, loop.step, loop.loss_sum, loop.seconds = loop.epoch + 1, 0, 0.0, 0.0
         self._save()
         self.job.progress.end(_summary(row, "test" if self.recipe.chosen_on_test else "val"))
+        if not self.name:
+            self.job.report(loop.history)
 
     def _is_best(self, row: dict[str, float]) -> bool:
         """Say whether an epoch is the one to keep so far; of two equal on top-1, the lower loss wins."""

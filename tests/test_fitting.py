@@ -8,7 +8,7 @@ import json
 import math
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from benchmarks import checkpoints
-from benchmarks.engine import Engine, Fitted, Job
+from benchmarks.engine import Engine, Fitted, Job, Pruned
 from benchmarks.fitting import CHECKPOINT, Fit, Step, classified
 from benchmarks.recipe_base import Recipe
 from benchmarks.recipe_clips import ClipRecipe
@@ -473,3 +473,35 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_run_with_a_sentence(tmp_pa
 @pytest.mark.parametrize("fit", [Fit.run, Engine.fit])
 def test_what_trains_has_no_place_for_the_test_part(fit: Callable[..., Fitted]):
     assert list(inspect.signature(fit).parameters) == ["self", "train", "val"]
+
+
+def test_epochs_are_reported_after_their_checkpoint_and_a_cut_run_reports_those_before_too(tmp_path: Path):
+    heard: list[list[float]] = []
+
+    def report(history: Sequence[dict[str, float]]) -> None:
+        assert checkpoints.load(tmp_path / CHECKPOINT) is not None
+        heard.append([row["epoch"] for row in history])
+        if len(heard) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, recipe(), report=report)
+    train(tmp_path, recipe(), report=report)
+    assert heard == [[0], [0, 1], [0, 1, 2]]
+
+
+def test_whoever_hears_of_an_epoch_may_end_the_training(tmp_path: Path):
+    def report(history: Sequence[dict[str, float]]) -> None:
+        raise Pruned(str(len(history)))
+
+    with pytest.raises(Pruned, match="1"):
+        train(tmp_path, recipe(), report=report)
+
+
+def test_a_phase_before_the_training_reports_nothing(tmp_path: Path):
+    heard: list[int] = []
+    job = new_job(tmp_path, report=lambda history: heard.append(len(history)))
+    Fit(Linear(job), recipe(), job, name="pre-training", checkpoint="before.ckpt").run(TRAIN, VAL)
+    assert heard == []
+    Fit(Linear(job), recipe(), job).run(TRAIN, VAL)
+    assert heard == [1, 2, 3]
