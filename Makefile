@@ -1,4 +1,4 @@
-# make demo and make test set everything up by themselves; nothing is installed outside .venv.
+# make demo and make test set everything up by themselves; nothing is installed outside .venv (only make slurm does).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -13,7 +13,7 @@ JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
 DEMO_FLAGS ?= --recipe benchmarks/recipes/sample.toml --set epochs=30
 DEMO_RESULTS := runs/demo-results
 
-.PHONY: help demo test lint format readme resolve clean
+.PHONY: help demo test slurm lint format readme resolve clean
 
 help: ## say what can be made
 	@echo 'make <target>; PYTHON=/path/to/python3.11 chooses the Python (3.10, 3.11 or 3.12). Targets:'
@@ -27,6 +27,9 @@ test: $(VENV)/.made-for-test lint ## install everything, check the style, the ty
 	@echo 'make test: the tests take about 10 minutes on 2 cores.'
 	@$(BIN)/bench table --check
 	@OMP_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest -n $(JOBS) --cov --cov-fail-under=90 $(PYTEST_FLAGS)
+
+slurm: ## start a Slurm of two nodes on this machine for the tests (root, Debian or Ubuntu; .ci/slurm stop ends it)
+	@.ci/slurm start
 
 lint: $(VENV)/.made-for-test ## ruff and mypy --strict
 	@$(BIN)/ruff check .
@@ -58,5 +61,5 @@ $(VENV)/.made-for-demo: pyproject.toml | $(BIN)/python
 
 $(VENV)/.made-for-test: pyproject.toml | $(BIN)/python
 	@echo 'make test: installing PyTorch, TensorFlow and the tools into $(VENV): 2 to 10 minutes, 4 GB (with CUDA 9 GB).'
-	@$(BIN)/python -m pip install --quiet --editable '.[torch,tensorflow,dev]'
+	@$(BIN)/python -m pip install --quiet --editable '.[torch,tensorflow,slurm,tune,dev]'
 	@touch $@

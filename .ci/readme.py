@@ -24,7 +24,7 @@ OTHERS = {
     "docs/": "INSTALL.md: versions, extras and traps; LOG.md: what was tried and did not work",
     "wlasl_bench.py": "the door: puts this folder first on the path, then runs the command line",
     "Makefile": "make demo, make test; make help lists the rest",
-    ".ci/": "what continuous integration runs, and tools of the house",
+    ".ci/": "what continuous integration runs, a Slurm of its own (.ci/slurm), and tools of the house",
 }
 COLUMNS = (
     *("#", "Model", "Recipe", "Input", "Landmarks", "Params", "GMACs", "Top-1", "Top-5"),
