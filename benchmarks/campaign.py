@@ -9,14 +9,16 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import zero_shot
+from benchmarks.holding import is_first_process
 from benchmarks.inputs import Inputs, prepared
 from benchmarks.progress import Bars
 from benchmarks.recipe_base import Recipe
-from benchmarks.run import Machine, Outcome, Places, is_first_process, run
+from benchmarks.run import Machine, Outcome, Places, run
 from benchmarks.table import load_table
 from benchmarks.table_markdown import write_readme
 from benchmarks.table_terminal import print_table
 from benchmarks.zero_shot_report import print_zero_shot
+from utils.stopping import interruptible
 from wlasl.subsets import load
 
 
@@ -49,7 +51,7 @@ def carry_out(request: Request) -> list[Outcome]:
     Raises:
         BenchError: nothing could start, or a run failed; the runs before it are recorded.
     """
-    with Bars(silent=not is_first_process()) as bars:
+    with interruptible(), Bars(silent=not is_first_process()) as bars:
         inputs = _inputs(request, bars)
         _announce(inputs, bars)
         request = replace(request, machine=replace(request.machine, progress=bars))

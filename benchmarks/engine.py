@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +54,11 @@ class Pruned(Exception):  # noqa: N818 - no error: somebody has seen enough of a
     """Raised by `Job.report` to end a training early."""
 
 
-def _unheard(_history: Sequence[dict[str, float]]) -> None:
+Heard = Callable[[Sequence[dict[str, float]]], None]
+"""Hears of all epochs so far, one row of the history each."""
+
+
+def unheard(_history: Sequence[dict[str, float]]) -> None:
     """Hear of an epoch and do nothing about it."""
 
 
@@ -72,6 +77,7 @@ class Job:
         progress: hears how it goes.
         report: called with all epochs so far after each one is checkpointed, but not in a phase before the
             training proper; it may raise `Pruned`.
+        lost: set once another process has taken the run over.
     """
 
     classes: int
@@ -82,7 +88,8 @@ class Job:
     devices: int = 1
     checkpoint_seconds: float = 60.0
     progress: Progress = field(default_factory=Silent)
-    report: Callable[[Sequence[dict[str, float]]], None] = _unheard
+    report: Heard = unheard
+    lost: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True)

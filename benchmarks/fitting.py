@@ -22,10 +22,13 @@ from benchmarks.engine import Batches, Fitted, Job, Scores, of_epoch, resumable
 from benchmarks.recipe_base import Recipe
 from benchmarks.schedule import learning_rate, plateaus_met
 from utils.errors import FAILURE, BenchError
+from utils.lease import HeldElsewhereError
 from utils.stopping import stoppable
 from wlasl.loader import Batch
 
 CHECKPOINT = "last.ckpt"
+_LOST = 2
+"""What a process wishes whose run is another's now: more than to stop."""
 
 _MEASURES = {
     "val_loss": "val loss {:.3f}",
@@ -64,6 +67,10 @@ class Learner(Protocol):
 
     def measures(self, val: Batches) -> dict[str, float]:
         """Return what an epoch is judged by; `classified` serves networks that give scores."""
+        ...
+
+    def agreed(self, wish: int) -> int:
+        """Return the largest of what the processes wish; each of them calls this at the same step."""
         ...
 
     def keep(self) -> None:
@@ -124,6 +131,7 @@ class Fit:
         Raises:
             BenchError: the loss is no longer a number, or a checkpoint cannot be written.
             KeyboardInterrupt: somebody asked to stop; the checkpoint is written.
+            HeldElsewhereError: another process has taken the run over.
         """
         with stoppable() as self._stop:
             while self.loop.epoch < self.recipe.epochs and not self._patience_is_over():
@@ -145,21 +153,29 @@ class Fit:
             self._note(loss, batch, step, train)
             self.job.progress.advance(f"loss {loop.loss_sum / loop.step:.3f}")
             # Between two moves of the optimiser there are gradients, which no checkpoint holds.
-            if step.update and self._is_time_to_save() and resumable(train, loop.step):
+            if not step.update or not resumable(train, loop.step):
+                continue
+            stop = self._is_to_stop()
+            if stop or time.monotonic() - self._saved_at > self.job.checkpoint_seconds:
                 loop.seconds, since = loop.seconds + time.monotonic() - since, time.monotonic()
                 self._save()
-                self._stop_if_asked()
+            if stop:
+                raise KeyboardInterrupt
         self._close_epoch(train, val, since)
-        self._stop_if_asked()
-
-    def _is_time_to_save(self) -> bool:
-        """Say whether the last checkpoint is old, or somebody asked to stop."""
-        return self._stop.is_set() or time.monotonic() - self._saved_at > self.job.checkpoint_seconds
-
-    def _stop_if_asked(self) -> None:
-        """Stop, right after a checkpoint, where somebody asked to."""
-        if self._stop.is_set():
+        if self._is_to_stop():
             raise KeyboardInterrupt
+
+    def _is_to_stop(self) -> bool:
+        """Say whether somebody asked any of the processes to stop: all of them stop after the same step.
+
+        Raises:
+            HeldElsewhereError: another process has taken this run over.
+        """
+        wish = _LOST if self.job.lost.is_set() else int(self._stop.is_set())
+        wish = self.learner.agreed(wish)
+        if wish == _LOST:
+            raise HeldElsewhereError("Another process has taken this run over, and goes on with it.")
+        return bool(wish)
 
     def _steps(self, train: Batches) -> Iterator[tuple[Batch, Step]]:
         """Yield this process's batches of the epoch with what the learner must know of each."""

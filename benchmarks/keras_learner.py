@@ -149,6 +149,10 @@ class Mover(ABC):
         """Return where the chosen weights lie."""
         return self.job.folder / self.file
 
+    def agreed(self, wish: int) -> int:
+        """Return what this one process wishes."""
+        return wish
+
     def keep(self) -> None:
         """Write the present weights (the averaged ones where there are any) as the chosen ones."""
         content = pack({"weight": self.weights if self.average is None else self.average.variables})

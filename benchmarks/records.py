@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from benchmarks.asked import asked_of
 from benchmarks.schema import FORMAT, Record, run_id
 from utils.errors import BenchError
 from utils.files import canonical, read_json, write_json
@@ -161,14 +162,63 @@ def read_records(results: Path) -> Shelf:
     """Read every record under a results folder; a file that is none is a sentence, and reading goes on."""
     records, unreadable = [], []
     with _no_collection():
-        for path in sorted(results.glob("*/*/*.json"), key=str):
-            if path.name.startswith("."):
-                continue
+        for path in _files(results):
             try:
                 records.append(read_record(path))
-            except BenchError as error:
+            except BenchError as error:  # noqa: PERF203 - each file is as good as it is
                 unreadable.append(str(error))
     return Shelf(tuple(records), tuple(unreadable))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The record of something that was asked for.
+
+    Attributes:
+        id: of the run.
+        status: done, or why not.
+        reason: a sentence, for every status but done.
+        path: where the record lies.
+        top1: on test; None where it was not scored.
+    """
+
+    id: str
+    status: str
+    reason: str
+    path: Path
+    top1: float | None
+
+
+def index(results: Path) -> dict[str, Found]:
+    """Return the records of a results folder by their key (`benchmarks.asked`): 10,000 within two seconds.
+
+    What was changed after it was written, or is no record, is left out. Of several records of one key (other
+    clips were at hand) one that is done is returned before any other.
+    """
+    found: dict[str, Found] = {}
+    with _no_collection():
+        for path in _files(results):
+            key, one = _looked_up(path)
+            if one is not None and (key not in found or one.status == "done"):
+                found[key] = one
+    return found
+
+
+def _looked_up(path: Path) -> tuple[str, Found | None]:
+    """Return a record's key and what matters of it; None where it is no good."""
+    try:
+        body = read_json(path)
+        altered = unsealed(path, body)
+        top1 = body["metrics"].get("test", {}).get("top1")
+        one = Found(body["id"], body["status"], body["reason"], path, top1)
+        return asked_of(body["recipe"]), None if altered else one
+    except (BenchError, AttributeError, KeyError, TypeError, ValueError):
+        return "", None
+
+
+def _files(results: Path) -> list[Path]:
+    """Return the files that records lie in, in the order of their paths."""
+    return [path for path in sorted(results.glob("*/*/*.json"), key=str) if not path.name.startswith(".")]
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -13,6 +12,7 @@ from typing import Any
 from benchmarks import inputs as clips_of
 from benchmarks import metrics
 from benchmarks.engine import Batches, Engine, Fitted, Job
+from benchmarks.holding import held, is_first_process
 from benchmarks.inputs import Inputs, complete, initial_weights
 from benchmarks.recipe_base import Recipe
 from benchmarks.records import read_record, record_path, write_record
@@ -23,6 +23,7 @@ from benchmarks.where import multiply_adds, where
 from models import zoo
 from utils.errors import FAILURE, BenchError
 from utils.files import write_json, write_text
+from utils.lease import HeldElsewhereError
 from utils.progress import Progress, Silent
 from wlasl.clips import Part
 
@@ -53,11 +54,13 @@ class Machine:
         device: auto, cpu or cuda.
         devices: processes, each with a device of its own.
         progress: hears how it goes.
+        wait: where another process carries out the same run, wait for it; otherwise leave it to that one.
     """
 
     device: str = "auto"
     devices: int = 1
     progress: Progress = field(default_factory=Silent)
+    wait: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ class Outcome:
 def run(recipe: Recipe, inputs: Inputs, places: Places, machine: Machine, *, again: bool = False) -> Outcome:
     """Carry out a recipe, or recognise that it has been.
 
-    A run that was cut goes on from its checkpoint. A run that fails leaves a record with the reason.
+    A run that was cut goes on from its checkpoint. A run that fails leaves a record with the reason. Of
+    several processes that were told to carry out the same run, one does.
 
     Args:
         recipe: resolved; `clips` and `weights_sha256` are filled in here.
@@ -91,6 +95,7 @@ def run(recipe: Recipe, inputs: Inputs, places: Places, machine: Machine, *, aga
 
     Raises:
         BenchError: it cannot start, or failed with a reason that is written down.
+        HeldElsewhereError: another live process carries it out, and `machine.wait` is not set.
         KeyboardInterrupt: stopped; its checkpoint is kept.
     """
     inputs.check(recipe)
@@ -99,10 +104,17 @@ def run(recipe: Recipe, inputs: Inputs, places: Places, machine: Machine, *, aga
     found = finished(recipe, places.results)
     if found is not None and not again:
         return replace(found, main=is_first_process())
-    attempt = _Attempt(recipe, inputs, places, machine, weights_file)
-    if again and is_first_process():
-        attempt.forget()
-    return attempt.carry_out()
+    with held(places.runs / recipe.id, recipe, machine.progress, wait=machine.wait) as hold:
+        # Whoever was waited for may have finished it.
+        found = None if again else finished(recipe, places.results)
+        if found is not None:
+            return replace(found, main=is_first_process())
+        job = _job(recipe, inputs, machine, places.runs / recipe.id, weights_file)
+        job = replace(job, progress=hold.progress, report=hold.report, lost=hold.lost)
+        attempt = _Attempt(recipe, inputs, places, job)
+        if again and is_first_process():
+            attempt.forget()
+        return attempt.carry_out()
 
 
 def finished(recipe: Recipe, results: Path) -> Outcome | None:
@@ -129,29 +141,25 @@ def engine_of(recipe: Recipe, job: Job) -> Engine:
     return engine
 
 
-def is_first_process() -> bool:
-    """Say whether this is the process that a user started, before any engine can tell."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("SLURM_PROCID", "0") == "0"
+def _job(recipe: Recipe, inputs: Inputs, machine: Machine, folder: Path, weights_file: Path | None) -> Job:
+    """Return what an engine needs besides the recipe."""
+    return Job(
+        classes=len(inputs.dataset.subset.glosses),
+        input=zoo.system(recipe.model).input,
+        folder=folder,
+        weights=weights_file,
+        device=machine.device,
+        devices=machine.devices,
+    )
 
 
 class _Attempt:
     """One attempt at a recipe."""
 
-    def __init__(
-        self, recipe: Recipe, inputs: Inputs, places: Places, machine: Machine, weights_file: Path | None
-    ) -> None:
+    def __init__(self, recipe: Recipe, inputs: Inputs, places: Places, job: Job) -> None:
         """Note what the attempt works with and when it began."""
-        self.recipe, self.inputs, self.places = recipe, inputs, places
-        self.folder = places.runs / recipe.id
-        self.job = Job(
-            classes=len(inputs.dataset.subset.glosses),
-            input=zoo.system(recipe.model).input,
-            folder=self.folder,
-            weights=weights_file,
-            device=machine.device,
-            devices=machine.devices,
-            progress=machine.progress,
-        )
+        self.recipe, self.inputs, self.places, self.job = recipe, inputs, places, job
+        self.folder = job.folder
         self.started, self.clock = _now(), time.monotonic()
         self.main = is_first_process()
 
@@ -170,6 +178,8 @@ class _Attempt:
             judge: Part = "test" if clips_of.chosen_on_test(self.recipe) else "val"
             fitted = engine.fit(self._loader("train", train=True), self._loader(judge, watched=True))
             record = self._done(engine, fitted)
+        except HeldElsewhereError:
+            raise
         except BenchError as error:
             self._write_failure(str(error))
             raise

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import io
-import logging
 import resource
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pickle import UnpicklingError
 from typing import Any, cast
 
@@ -22,17 +18,16 @@ from benchmarks.engine import Batches, Fitted, Job, Scores
 from benchmarks.fitting import Fit, Step, classified
 from benchmarks.recipe_base import Recipe
 from benchmarks.recipe_embedding import EmbeddingRecipe
+from benchmarks.torch_fabric import started
 from benchmarks.torch_inputs import inputs_of
 from benchmarks.torch_network import build, freeze, set_norm_momentum
 from benchmarks.torch_optim import averaged, optimizer
 from models.counting import parameters
 from utils.errors import FAILURE, BenchError
 from utils.files import write_whole
-from utils.threads import compute_threads
 from wlasl.loader import Batch
 
 BEST = "best.pt"
-_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 class TorchEngine:
@@ -45,7 +40,7 @@ class TorchEngine:
             BenchError: no such device, a shape that the network cannot take, weights that do not fit.
         """
         self.recipe, self.job = recipe, job
-        self.fabric = _fabric(recipe, job)
+        self.fabric = started(recipe, job)
         self.learner = _learner(recipe, job, self.fabric)
 
     @property
@@ -196,6 +191,13 @@ class TorchLearner:
         with np.errstate(divide="ignore"):
             return np.log(total / views[:, None]).astype(np.float32)
 
+    def agreed(self, wish: int) -> int:
+        """Return the largest of what the processes wish."""
+        if self.world == 1:
+            return wish
+        wishes = self.fabric.all_gather(torch.tensor(wish, device=self.fabric.device))
+        return int(cast("Tensor", wishes).max())
+
     def keep(self) -> None:
         """Write the present weights (the averaged ones where there are any) to `best.pt`."""
         if self.rank == 0:
@@ -236,42 +238,6 @@ def _learner(recipe: Recipe, job: Job, fabric: Fabric) -> TorchLearner:
 
         return EmbeddingLearner(recipe, job, fabric)
     return TorchLearner(recipe, job, fabric)
-
-
-def _fabric(recipe: Recipe, job: Job) -> Fabric:
-    """Start Fabric on the device and processes that were asked for.
-
-    Raises:
-        BenchError: the device is not there, or does not know the precision.
-    """
-    if job.device == "cuda" and not torch.cuda.is_available():
-        raise BenchError(
-            "No CUDA device is visible to torch. Use --device cpu, or run `bench doctor` to see why."
-        )
-    if recipe.precision == "fp16" and not (torch.cuda.is_available() and job.device != "cpu"):
-        raise BenchError("precision=fp16 needs a CUDA device. Use --set precision=bf16 or fp32 on a CPU.")
-    torch.set_num_threads(max(1, compute_threads() // job.devices))
-    accelerator = job.device if job.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-    strategy = "ddp" if job.devices > 1 else "auto"
-    with _quiet():
-        fabric = Fabric(
-            accelerator=accelerator,
-            devices=job.devices,
-            strategy=strategy,
-            precision=cast("Any", _PRECISION[recipe.precision]),
-        )
-        fabric.launch()
-    return fabric
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Fabric's greetings to itself; its errors still come through."""
-    for name in ("lightning_fabric", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _mixed(*key: int) -> int:

@@ -13,11 +13,23 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from utils.errors import BenchError
 from utils.files import spoken
+
+ELSEWHERE = 75
+"""Exit code of work that another live process is doing (EX_TEMPFAIL of sysexits.h)."""
+
+
+class HeldElsewhereError(BenchError):
+    """Somebody else holds the lease, or has taken it over."""
+
+    def __init__(self, message: str) -> None:
+        """Keep the sentence."""
+        super().__init__(message, exit_code=ELSEWHERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +43,57 @@ class Patience:
     """
 
     beat: float = 5.0
-    stale: float = 60.0
+    stale: float = 45.0
     poll: float = 0.5
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who asks for a lease, and how.
+
+    Attributes:
+        facts: what the lock file says of the holder besides host, process and name.
+        succeeds: says of another holder's facts that it is a dead predecessor of this one.
+        wait: wait for a live holder; otherwise raise HeldElsewhereError.
+    """
+
+    facts: Mapping[str, str] = field(default_factory=dict)
+    succeeds: Callable[[Mapping[str, str]], bool] = lambda _: False
+    wait: bool = True
 
 
 @contextlib.contextmanager
 def lease(
-    path: Path, waiting: Callable[[str], object] = lambda _: None, patience: Patience | None = None
-) -> Iterator[None]:
+    path: Path,
+    waiting: Callable[[str], object] = lambda _: None,
+    patience: Patience | None = None,
+    claim: Claim | None = None,
+) -> Iterator[threading.Event]:
     """Hold the lock file `path` for the length of the block, waiting for it as long as its holder lives.
 
     Args:
         path: the lock file; its folder exists.
         waiting: called once with the holder's name when somebody else holds it.
         patience: how often to beat and to look.
+        claim: who asks, and whether to wait.
+
+    Yields:
+        What is set once somebody else has taken the lease over, because this process was stopped for long.
 
     Raises:
         BenchError: the folder cannot be written.
+        HeldElsewhereError: a live process holds it, and the claim is not to wait.
     """
-    patience = patience or Patience()
+    patience, claim = patience or Patience(), claim or Claim()
     token = uuid.uuid4().hex
-    _take(path, token, waiting, patience)
-    stop = threading.Event()
-    heart = threading.Thread(target=_beat, args=(path, stop, patience.beat), daemon=True, name="lease")
+    _take(path, _Asking(token, waiting, patience, claim))
+    stop, lost = threading.Event(), threading.Event()
+    heart = threading.Thread(
+        target=_beat, args=(path, token, (stop, lost), patience.beat), daemon=True, name="lease"
+    )
     heart.start()
     try:
-        yield
+        yield lost
     finally:
         stop.set()
         heart.join()
@@ -64,30 +101,59 @@ def lease(
             path.unlink(missing_ok=True)
 
 
-def _take(path: Path, token: str, waiting: Callable[[str], object], patience: Patience) -> None:
+@dataclass(frozen=True)
+class _Asking:
+    """One who asks for the lock file."""
+
+    token: str
+    waiting: Callable[[str], object]
+    patience: Patience
+    claim: Claim
+
+
+def _take(path: Path, asking: _Asking) -> None:
     """Create the lock file, once nobody who lives holds it."""
     seen, since, told = -1, time.monotonic(), False
-    while not _create(path, token):
+    while not _create(path, asking.token, asking.claim.facts):
         beat = _last_beat(path)
         if beat != seen:
             seen, since = beat, time.monotonic()
-        if time.monotonic() - since > patience.stale or _died_here(path):
-            # Rename first: of several who see a dead holder, one gets the file and the others find none.
-            with contextlib.suppress(FileNotFoundError):
-                gone = path.with_name(f".{path.name}.{token}")
-                path.rename(gone)
-                gone.unlink()
+        holder = _holder(path)
+        if time.monotonic() - since > asking.patience.stale or _died_here(holder, asking.claim):
+            _bury(path, holder, asking.token)
             continue
+        name = holder.get("name", "another job")
+        # One without a name was caught while its file system, which has no links, was writing it.
+        if not asking.claim.wait and (holder or time.monotonic() - since > asking.patience.beat):
+            raise HeldElsewhereError(f"{name[:1].upper()}{name[1:]} is at work on it.")
         if not told:
             told = True
-            waiting(_holder(path).get("name", "another job"))
-        time.sleep(patience.poll)
+            asking.waiting(name)
+        time.sleep(asking.patience.poll)
 
 
-def _create(path: Path, token: str) -> bool:
+def _bury(path: Path, dead: Mapping[str, str], token: str) -> None:
+    """Take a dead holder's file away.
+
+    Of several who see a dead holder one gets the file by renaming it. Another may by then have put its own in
+    its place, and rename that: whoever finds a live one's file in its hands puts it back.
+    """
+    gone = path.with_name(f".{path.name}.{token}")
+    try:
+        path.rename(gone)
+    except FileNotFoundError:
+        return
+    if _holder(gone) != dead:
+        with contextlib.suppress(OSError):
+            os.link(gone, path)
+    gone.unlink()
+
+
+def _create(path: Path, token: str, facts: Mapping[str, str] | None = None) -> bool:
     """Create the lock file if there is none; say whether it is ours."""
     host = socket.gethostname()
-    who = {"token": token, "host": host, "pid": os.getpid(), "name": f"process {os.getpid()} on {host}"}
+    name = f"process {os.getpid()} on {host}"
+    who = {**(facts or {}), "token": token, "host": host, "pid": os.getpid(), "name": name}
     draft = path.with_name(f".{path.name}.{token}")
     with spoken(path):
         draft.write_text(json.dumps(who))
@@ -113,11 +179,17 @@ def _put(draft: Path, path: Path) -> None:
             file.write(draft.read_text(encoding="utf-8"))
 
 
-def _beat(path: Path, stop: threading.Event, seconds: float) -> None:
-    """Touch the lock file until told to stop."""
+def _beat(path: Path, token: str, told: tuple[threading.Event, threading.Event], seconds: float) -> None:
+    """Touch the lock file until told to stop, or until it is another's."""
+    stop, lost = told
     while not stop.wait(seconds):
-        with contextlib.suppress(OSError):
-            os.utime(path)
+        holder = _holder(path)
+        if holder and holder.get("token") != token:
+            lost.set()
+            return
+        if holder:
+            with contextlib.suppress(OSError):
+                os.utime(path)
 
 
 def _last_beat(path: Path) -> int:
@@ -137,9 +209,10 @@ def _holder(path: Path) -> dict[str, str]:
     return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 
 
-def _died_here(path: Path) -> bool:
-    """Say whether the holder was a process of this machine that is no more."""
-    holder = _holder(path)
+def _died_here(holder: Mapping[str, str], claim: Claim) -> bool:
+    """Say whether the holder is known to be no more: a process of this machine, or a predecessor."""
+    if holder and claim.succeeds(holder):
+        return True
     pid = holder.get("pid", "")
     if holder.get("host") != socket.gethostname() or not pid.isdigit():
         return False

@@ -38,6 +38,9 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
             help="Also tell its signs apart that were not trained on, by embeddings; several times.",
         ),
     ] = None,
+    if_running: Annotated[
+        str, typer.Option(help="Where another process runs the same: wait for it, or leave it alone.")
+    ] = "wait",
     again: Annotated[bool, typer.Option("--again", help="Train anew where a result is there.")] = False,  # noqa: FBT002
 ) -> None:
     """Train a model, choose its checkpoint on val, score it once on test, and show the table."""
@@ -53,7 +56,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         data=data,
         store=store or home / "data" / "stores",
         places=Places(results or home / "results", runs or home / "runs"),
-        machine=Machine(known_device(device), devices),
+        machine=Machine(known_device(device), devices, wait=_waits(if_running)),
         again=again,
         evaluate_on=evaluate_on or (),
     )
@@ -95,6 +98,13 @@ def _seeds(seed: int | None, seeds: str | None) -> list[dict[str, int]]:
     if not numbers:
         raise BenchError(f"--seeds takes 0..4 or 0,3,7, not {seeds!r}.")
     return [{"seed": number} for number in dict.fromkeys(numbers)]
+
+
+def _waits(answer: str) -> bool:
+    """Say whether to wait for another process that runs the same."""
+    if answer not in {"wait", "leave"}:
+        raise BenchError(f"--if-running takes wait or leave, not {answer!r}.")
+    return answer == "wait"
 
 
 def known_device(name: str) -> str:
