@@ -18,6 +18,7 @@ from benchmarks.table import load_table
 from benchmarks.table_markdown import write_readme
 from benchmarks.table_terminal import print_table
 from benchmarks.zero_shot_report import print_zero_shot
+from utils.lease import HeldElsewhereError
 from utils.stopping import interruptible
 from wlasl.subsets import load
 
@@ -50,18 +51,25 @@ def carry_out(request: Request) -> list[Outcome]:
 
     Raises:
         BenchError: nothing could start, or a run failed; the runs before it are recorded.
+        HeldElsewhereError: another process carries out one of the runs; the others are recorded.
     """
     with interruptible(), Bars(silent=not is_first_process()) as bars:
         inputs = _inputs(request, bars)
         _announce(inputs, bars)
         request = replace(request, machine=replace(request.machine, progress=bars))
         found = _targets(request, inputs)
-        outcomes = []
+        outcomes, left = [], []
         for recipe in request.recipes:
-            outcome = _one(recipe, inputs, request, bars)
+            try:
+                outcome = _one(recipe, inputs, request, bars)
+            except HeldElsewhereError as error:
+                left.append(error)
+                continue
             if found:
                 outcome = zero_shot.evaluated(outcome, found, inputs, request.places, request.machine)
             outcomes.append(outcome)
+        if left:
+            raise left[0]
         return outcomes
 
 

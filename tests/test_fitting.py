@@ -8,6 +8,7 @@ import json
 import math
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from benchmarks.recipe_base import Recipe
 from benchmarks.recipe_clips import ClipRecipe
 from models.zoo import Input
 from utils.errors import FAILURE, BenchError
+from utils.lease import HeldElsewhereError
 from utils.progress import Silent
 from utils.seeds import generator
 from wlasl.clips import Clip
@@ -205,6 +207,35 @@ def test_a_run_cut_at_every_step_ends_like_one_that_was_not(tmp_path: Path):
     assert without_time(fitted.history) == without_time(expected.history)
     assert fitted.resumed == cuts >= 3 * TRAIN.steps()
     assert expected.resumed == 0
+
+
+def test_one_whose_run_was_taken_over_stops_and_writes_nothing_more(tmp_path: Path):
+    lost = threading.Event()
+    cut = Cut(2 + TRAIN.steps() + VAL.steps(), lost.set)
+    with pytest.raises(HeldElsewhereError, match="Another process has taken this run over"):
+        train(tmp_path, recipe(), progress=cut, lost=lost, checkpoint_seconds=0.0)
+    kept = json.loads((checkpoints.load(tmp_path / "last.ckpt") or b"").partition(b"\n")[0])
+    assert (kept["epoch"], kept["step"]) == (1, 1)
+
+
+class Peer(Linear):
+    """One of two processes, of which the other is asked to stop at its third step."""
+
+    world = 2
+    asked = 0
+
+    def agreed(self, wish):
+        self.asked += 1
+        return max(wish, int(self.asked == 3))
+
+
+def test_all_processes_stop_after_the_step_at_which_one_was_asked(tmp_path: Path):
+    job = new_job(tmp_path)
+    learner = Peer(job)
+    fit = Fit(learner, recipe(), job)
+    with pytest.raises(KeyboardInterrupt):
+        fit.run(TRAIN, VAL)
+    assert (fit.loop.epoch, fit.loop.step, learner.asked) == (0, 3, 3)
 
 
 def test_a_finished_fit_is_not_repeated(tmp_path: Path):

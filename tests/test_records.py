@@ -9,8 +9,9 @@ import time
 import numpy as np
 import pytest
 
+from benchmarks.asked import asked_of
 from benchmarks.recipe import resolve, revised
-from benchmarks.records import read_record, read_records, record_path, write_record
+from benchmarks.records import index, read_record, read_records, record_path, write_record
 from benchmarks.schema import Record, Where, run_id
 from benchmarks.scores import Scored, Scores, read_scores, write_scores
 from utils.errors import BenchError
@@ -169,6 +170,32 @@ def test_the_id_of_plain_fields_is_that_of_the_recipe():
 def test_runs_of_one_group_differ_by_the_seed_alone(make_record):
     assert make_record(seed=1).group == make_record(seed=2).group
     assert make_record(seed=1).group != make_record(seed=1, lr=0.5).group
+
+
+def test_records_are_looked_up_by_what_was_asked_for(results, make_record):
+    done, failed = make_record(seed=1), make_record(seed=2, status="failed", reason="The loss is nan.")
+    other = make_record(seed=1, status="failed", reason="No clips.")
+    recipe = {**other.recipe, "clips": "d" * 16}
+    other = other.model_copy(update={"recipe": recipe, "id": run_id(recipe)})
+    for record in (done, failed, other):
+        write_record(results, record)
+    found = index(results)
+    assert set(found) == {asked_of(done.recipe), asked_of(failed.recipe)}
+    assert asked_of(other.recipe) == asked_of(done.recipe)
+    one = found[asked_of(done.recipe)]
+    assert (one.id, one.status, one.top1) == (done.id, "done", done.metrics["test"]["top1"])
+    assert one.path == record_path(results, done)
+    two = found[asked_of(failed.recipe)]
+    assert (two.status, two.reason, two.top1) == ("failed", "The loss is nan.", None)
+
+
+def test_what_was_altered_or_is_no_record_is_not_found(results, make_record):
+    path = write_record(results, make_record(seed=1))
+    edited(path, lambda body: body.update(reason="edited"))
+    path.with_name("other.json").write_text("[]")
+    path.with_name("another.json").write_text('{"metrics": {}, "id": "x"}')
+    assert index(results) == {}
+    assert index(results / "none") == {}
 
 
 def test_ten_thousand_records_would_be_read_in_seconds(results, make_record):

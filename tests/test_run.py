@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from benchmarks import campaign, run  # noqa: E402
+from benchmarks import campaign, holding, run  # noqa: E402
+from benchmarks.holding import LOCK  # noqa: E402
 from benchmarks.recipe import resolve  # noqa: E402
 from benchmarks.records import read_record, read_records  # noqa: E402
 from benchmarks.scores import read_scores  # noqa: E402
 from models import zoo  # noqa: E402
 from utils.errors import BenchError  # noqa: E402
+from utils.lease import HeldElsewhereError  # noqa: E402
 from wlasl import subsets  # noqa: E402
 from wlasl.sample import SampleOptions, ensure  # noqa: E402
 
@@ -103,6 +106,38 @@ def test_the_same_run_is_recognised_and_repeated_only_on_demand(request_of):
     assert not third.repeated
     assert third.record.metrics == first.record.metrics
     assert third.path == first.path
+
+
+def another_at_work(request, outcome):
+    holder = {"token": "other", "host": "elsewhere", "pid": 1, "name": "process 1 on elsewhere"}
+    (request.places.runs / outcome.record.id / LOCK).write_text(json.dumps(holder))
+
+
+def test_a_run_that_another_process_carries_out_is_left_to_it_and_the_rest_is_done(request_of):
+    first = campaign.carry_out(request_of(recipe()))[0]
+    first.path.unlink()
+    request = request_of(recipe(), recipe(seed=1))
+    another_at_work(request, first)
+    request = replace(request, machine=run.Machine("cpu", wait=False))
+    with pytest.raises(HeldElsewhereError, match="Process 1 on elsewhere"):
+        campaign.carry_out(request)
+    assert [stored.record.recipe["seed"] for stored in read_records(request.places.results).records] == [1]
+
+
+def test_one_who_waited_finds_the_result_of_the_other(request_of, monkeypatch):
+    first = campaign.carry_out(request_of(recipe()))[0]
+    hidden = first.path.rename(first.path.with_suffix(".hidden"))
+    request = request_of(recipe())
+    another_at_work(request, first)
+
+    def finishes(_progress, _name):
+        hidden.rename(first.path)
+        (request.places.runs / first.record.id / LOCK).unlink()
+
+    monkeypatch.setattr(holding, "_waits", finishes)
+    (second,) = campaign.carry_out(request)
+    assert second.repeated
+    assert second.record == first.record
 
 
 def test_seeds_are_runs_of_their_own(request_of):

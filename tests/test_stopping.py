@@ -7,10 +7,10 @@ import threading
 
 import pytest
 
-from utils.stopping import stoppable
+from utils.stopping import WARNINGS, interruptible, stoppable
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, *WARNINGS])
 def test_a_first_signal_only_asks(number: signal.Signals):
     with stoppable() as asked:
         assert not asked.is_set()
@@ -62,3 +62,29 @@ def test_in_another_thread_no_signal_is_listened_to():
     thread.start()
     thread.join()
     assert seen == [False, True]
+
+
+@pytest.mark.parametrize("number", WARNINGS)
+def test_before_and_after_training_a_warning_is_what_ctrl_c_is(number: signal.Signals):
+    before = signal.getsignal(number)
+    with interruptible():
+        with stoppable() as asked:
+            signal.raise_signal(number)
+            assert asked.is_set()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    assert signal.getsignal(number) is before
+
+
+def test_elsewhere_than_in_the_main_thread_nothing_is_interrupted():
+    before = signal.getsignal(signal.SIGTERM)
+    seen: list[bool] = []
+
+    def work() -> None:
+        with interruptible():
+            seen.append(signal.getsignal(signal.SIGTERM) is before)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [True]
