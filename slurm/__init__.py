@@ -1,1 +1,1 @@
-"""What a run can know of the Slurm job that it is part of; it submits nothing."""
+"""Command lines as jobs on a cluster: plans, submissions, and what Slurm knows of them."""
