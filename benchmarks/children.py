@@ -66,6 +66,7 @@ class Child:
     def _answer(self, limit: float) -> Any:  # noqa: ANN401
         """Return its answer."""
         if not self._pipe.poll(limit):
+            self._process.kill()
             self.close()
             raise BenchError(f"It took longer than {limit:.0f} s.", exit_code=FAILURE)
         try:

@@ -8,6 +8,7 @@ a converter crashes: call it in one of its own (`benchmarks.children`).
 
 from __future__ import annotations
 
+import importlib
 import operator
 import warnings
 from collections.abc import Callable, Mapping
@@ -91,16 +92,18 @@ def _is_recurrent(network: nn.Module) -> bool:
 
 
 def to_onnx_int8(source: Path, path: Path) -> None:
-    """Write an ONNX file's network with weights in int8.
+    """Write an ONNX file's network with weights in 8 bits, each output channel with a scale of its own.
 
     Raises:
         BenchError: a package is missing.
     """
-    onnx, tool = optional("onnx", "export"), optional("onnxruntime.quantization", "export")
+    onnx = optional("onnx", "export")
+    optional("onnxruntime", "export")
+    tool = importlib.import_module("onnxruntime.quantization")
     model = onnx.load(source)
     # The exporter notes shapes of constants before it transposed them, and the quantiser stumbles over that.
     del model.graph.value_info[:]
-    tool.quantize_dynamic(model, path)
+    tool.quantize_dynamic(model, path, per_channel=True, weight_type=tool.QuantType.QUInt8)
 
 
 def to_litert_int8(setting: Setting, path: Path) -> None:

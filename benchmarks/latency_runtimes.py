@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -103,7 +104,8 @@ def openvino(_setting: Setting, path: Path, *, precision: str) -> Predict:
 
 def litert(_setting: Setting, path: Path) -> Predict:
     """Load a LiteRT file in its interpreter, one for each number of frames: a used one takes no other."""
-    package = optional("ai_edge_litert.interpreter", "export")
+    optional("ai_edge_litert", "export")
+    package = importlib.import_module("ai_edge_litert.interpreter")
 
     @lru_cache(_LENGTHS)
     def interpreter(*shape: int) -> tuple[Any, int, int]:
