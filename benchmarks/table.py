@@ -182,9 +182,13 @@ def _section(
     unfinished = [one for one in stored if not one.altered and one.record.status != "done"]
     altered = [one for one in stored if one.altered]
     attempted: dict[str, set[str]] = {}
+    groups: dict[str, str] = {}
     for one in stored:
-        attempted.setdefault(one.record.group, set()).add(one.record.id)
-    context = _Context(attempted, differing(good), published, probes)
+        group = one.record.group
+        attempted.setdefault(group, set()).add(one.record.id)
+        if not one.altered:
+            groups[one.record.id] = group
+    context = _Context(groups, attempted, differing(good), published, probes)
     boards = [
         _board(list(records), context)
         for _, records in groupby(sorted(good, key=_test_clips), key=_test_clips)
@@ -218,12 +222,14 @@ class _Context:
     """What rows need to know besides their own runs.
 
     Attributes:
+        groups: the group of each run, by its id: hashed once, which 10,000 runs notice.
         attempted: per group of runs, the ids of all there are.
         differing: what `differing` says of the subset's runs.
         published: the published numbers.
         probes: by the id of their run.
     """
 
+    groups: Mapping[str, str]
     attempted: Mapping[str, set[str]]
     differing: Differing
     published: Sequence[Published]
@@ -234,12 +240,13 @@ def _board(records: list[Record], context: _Context) -> Board:
     """Arrange the finished runs over one set of test clips: those chosen on test below, without a rank."""
     groups: dict[tuple[bool, str], list[Record]] = {}
     for record in sorted(records, key=_seed):
-        groups.setdefault((chosen_on_test(record), record.group), []).append(record)
+        groups.setdefault((chosen_on_test(record), context.groups[record.id]), []).append(record)
     ordered = sorted(
         groups.items(), key=lambda item: (item[0][0], -_mean_top1(item[1]), item[1][0].model, item[0][1])
     )
     means = [_mean_top1(runs) for (on_test, _), runs in ordered if not on_test]
-    ranks = [1 + sum(other > mean for other in means) for mean in means]
+    first = {mean: rank for rank, mean in reversed(list(enumerate(means, start=1)))}
+    ranks = [first[mean] for mean in means]
     ranked: list[int | None] = [*ranks, *[None] * (len(ordered) - len(ranks))]
     rows = tuple(_row(rank, runs, context) for rank, (_, runs) in zip(ranked, ordered, strict=True))
     coverage = records[0].clips.parts.get("test")
@@ -254,7 +261,7 @@ def _row(rank: int | None, records: Sequence[Record], context: _Context) -> Row:
     return Row(
         rank=rank,
         records=tuple(records),
-        attempted=len(context.attempted[first.group]),
+        attempted=len(context.attempted[context.groups[first.id]]),
         recipe=recipe,
         differs=differs,
         top={k: _measure(records, f"top{k}") for k in KS},

@@ -29,15 +29,15 @@ Differing = Mapping[tuple[str, str], frozenset[str]]
 
 def differing(records: Iterable[Record]) -> Differing:
     """Return, per model and engine, the recipe fields in which its runs differ, but those with a column."""
-    values: dict[tuple[str, str], dict[str, set[str]]] = {}
+    firsts: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, str], set[str]] = {}
     for record in records:
-        seen = values.setdefault(_network(record), {})
-        for field, value in record.recipe.items():
-            seen.setdefault(field, set()).add(repr(value))
-    return {
-        network: frozenset(field for field, kinds in seen.items() if len(kinds) > 1) - OWN_COLUMNS
-        for network, seen in values.items()
-    }
+        network = _network(record)
+        first = firsts.setdefault(network, {})
+        apart = found.setdefault(network, set())
+        # A field that a record of an older version lacks is no difference.
+        apart.update(name for name, value in record.recipe.items() if first.setdefault(name, value) != value)
+    return {network: frozenset(apart) - OWN_COLUMNS for network, apart in found.items()}
 
 
 def _network(record: Record) -> tuple[str, str]:
