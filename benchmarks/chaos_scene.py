@@ -93,6 +93,10 @@ class Scene:
         """Type `bench submit --plan ...`, and return what it said."""
         return self.bench("submit", "--plan", str(self.folder / "plan.json"), "--cluster", cluster, *words)
 
+    def where(self) -> list[str]:
+        """Return the options that name this scene's folders."""
+        return ["--results", str(self.places.results), "--runs", str(self.places.runs)]
+
     def bench(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Type a command and wait for its end."""
         done = subprocess.run(  # noqa: S603 - our own command
