@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmarks.metrics import spread
 from benchmarks.probe_names import PLAIN
-from benchmarks.records import record_path, sealed, unsealed
+from benchmarks.records import record_path
 from benchmarks.schema import Record, Where
+from benchmarks.seals import sealed, unsealed
 from utils.errors import BenchError
 from utils.files import read_json, write_json
 

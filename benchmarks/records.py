@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import hashlib
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from benchmarks.asked import asked_of
 from benchmarks.schema import FORMAT, Record, run_id
+from benchmarks.seals import BODY, FILE, is_intact, unsealed, write_sealed
 from utils.errors import BenchError
-from utils.files import canonical, read_json, write_json
+from utils.files import read_json
 from utils.names import is_safe_id
-
-_CHECKSUM = "body_sha256"
 
 
 def record_path(results: Path, record: Record) -> Path:
@@ -51,23 +49,8 @@ def write_record(results: Path, record: Record) -> Path:
     path = record_path(results, record)
     if record.status != "done" and path.exists() and _is_good(path):
         return path
-    write_json(path, sealed(record.model_dump(mode="json")))
+    write_sealed(path, record.model_dump(mode="json"))
     return path
-
-
-def sealed(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a body with its checksum, by which a later change is known."""
-    return {**body, _CHECKSUM: _checksum(body)}
-
-
-def unsealed(path: Path, body: dict[str, Any]) -> str:
-    """Take the checksum out of a body that was read from `path`, and say whether that was changed.
-
-    Raises:
-        BenchError: the body holds what none of ours can hold, NaN.
-    """
-    claimed = body.pop(_CHECKSUM, None)
-    return "" if claimed == _checksum_read(path, body) else "changed after it was written"
 
 
 def _is_good(path: Path) -> bool:
@@ -77,11 +60,6 @@ def _is_good(path: Path) -> bool:
     except BenchError:
         return False
     return stored.record.status == "done" and not stored.altered
-
-
-def _checksum(body: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a record's body in its canonical form."""
-    return hashlib.sha256(canonical(body)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +96,32 @@ def read_record(path: Path) -> Stored:
     Raises:
         BenchError: the file is missing or is not a record.
     """
+    record = _intact(path)
+    return Stored(record, path, _misplaced(path, record)) if record is not None else _looked_at(path)
+
+
+class _File(Record):
+    """A record with the checksums of its file."""
+
+    body_sha256: str
+    file_sha256: str
+
+
+def _intact(path: Path) -> Record | None:
+    """Return a record whose file is byte for byte as it was written; None says nothing more."""
+    try:
+        content = path.read_bytes()
+        if not is_intact(content):
+            return None
+        found = _File.model_validate_json(content)
+    except (OSError, ValidationError):
+        return None
+    fields = {name: value for name, value in found.__dict__.items() if name not in {BODY, FILE}}
+    return None if found.format > FORMAT else Record.model_construct(**fields)
+
+
+def _looked_at(path: Path) -> Stored:
+    """Read a record that is laid out anew, altered, older than the checksum of its file, or none at all."""
     body = read_json(path)
     if not isinstance(body, dict):
         raise BenchError(f"{path} is not a run's record.")
@@ -132,14 +136,6 @@ def read_record(path: Path) -> Stored:
     except ValidationError as error:
         raise BenchError(f"{path} is not a run's record: {_first(error)}.") from error
     return Stored(record, path, altered or _misplaced(path, record))
-
-
-def _checksum_read(path: Path, body: Mapping[str, Any]) -> str:
-    """Return the checksum of a body that was read; a BenchError where it holds what no record can (NaN)."""
-    try:
-        return _checksum(body)
-    except ValueError as error:
-        raise BenchError(f"{path} is not a run's record: it holds NaN or an infinite number.") from error
 
 
 def _misplaced(path: Path, record: Record) -> str:
@@ -207,12 +203,13 @@ def index(results: Path) -> dict[str, Found]:
 def _looked_up(path: Path) -> tuple[str, Found | None]:
     """Return a record's key and what matters of it; None where it is no good."""
     try:
-        body = read_json(path)
-        altered = unsealed(path, body)
+        content = path.read_bytes()
+        body = json.loads(content)
+        altered = "" if is_intact(content) else unsealed(path, body)
         top1 = body["metrics"].get("test", {}).get("top1")
         one = Found(body["id"], body["status"], body["reason"], path, top1)
         return asked_of(body["recipe"]), None if altered else one
-    except (BenchError, AttributeError, KeyError, TypeError, ValueError):
+    except (OSError, BenchError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return "", None
 
 

@@ -14,6 +14,7 @@ from benchmarks.recipe import resolve, revised
 from benchmarks.records import index, read_record, read_records, record_path, write_record
 from benchmarks.schema import Record, Where, run_id
 from benchmarks.scores import Scored, Scores, read_scores, write_scores
+from benchmarks.seals import is_intact
 from utils.errors import BenchError
 
 
@@ -67,6 +68,24 @@ def test_a_record_edited_by_hand_is_known_for_it(results, make_record, change):
     path = write_record(results, make_record())
     edited(path, change)
     assert read_record(path).altered == "changed after it was written"
+
+
+def test_every_flipped_byte_of_a_file_is_found_by_its_own_checksum(results, make_record):
+    path = write_record(results, make_record())
+    content = path.read_bytes()
+    assert is_intact(content)
+    for place in range(0, len(content), 7):
+        flipped = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+        assert not is_intact(flipped)
+
+
+def test_a_record_of_before_files_had_a_checksum_is_read_alike(results, make_record):
+    path = write_record(results, make_record())
+    new = read_record(path)
+    edited(path, lambda body: body.pop("file_sha256"))
+    old = read_record(path)
+    assert new == old
+    assert new.record == make_record()
 
 
 def test_a_copied_run_is_known_for_it(results, make_record):
