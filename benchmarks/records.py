@@ -46,6 +46,8 @@ def write_record(results: Path, record: Record) -> Path:
     Raises:
         BenchError: the folder cannot be written to.
     """
+    if record.id != run_id(record.recipe):
+        raise AssertionError("a record's id is its recipe's")
     path = record_path(results, record)
     if record.status != "done" and path.exists() and _is_good(path):
         return path
@@ -97,7 +99,7 @@ def read_record(path: Path) -> Stored:
         BenchError: the file is missing or is not a record.
     """
     record = _intact(path)
-    return Stored(record, path, _misplaced(path, record)) if record is not None else _looked_at(path)
+    return _looked_at(path) if record is None else Stored(record, path, _copied(path, record))
 
 
 class _File(Record):
@@ -140,8 +142,11 @@ def _looked_at(path: Path) -> Stored:
 
 def _misplaced(path: Path, record: Record) -> str:
     """Say how a record shows that it is a copy of another run's; empty where it does not."""
-    if record.id != run_id(record.recipe):
-        return "its id is not that of its recipe"
+    return "its id is not that of its recipe" if record.id != run_id(record.recipe) else _copied(path, record)
+
+
+def _copied(path: Path, record: Record) -> str:
+    """Say of a record whose id is its recipe's that it is a copy of another run's; empty where it is not."""
     if path.parts[-3:] != (record.split, record.model, f"{record.id}.json"):
         return f"a copy of run {record.id}"
     return ""
