@@ -116,7 +116,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
     Raises:
         BenchError: the file is missing, is neither TOML nor JSON, or names fields that recipes do not have.
     """
-    fields = read_json(path) if path.suffix == ".json" else _read_toml(path)
+    fields = read_json(path) if path.suffix == ".json" else read_toml(path)
     if not isinstance(fields, dict):
         raise BenchError(f"{path} holds no recipe: it should be a table of field = value.")
     for name in fields:
@@ -134,7 +134,7 @@ def to_toml(recipe: Recipe) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file, in words where that fails."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

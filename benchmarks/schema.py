@@ -131,6 +131,24 @@ class ZeroShot(_Part):
     metrics: dict[str, float | int | None]
 
 
+class Tuning(_Part):
+    """The study that a run's recipe came from, and what that took.
+
+    Attributes:
+        study: its name.
+        tuner: whose search by which rule, such as optuna tpe.
+        objectives: what was optimised, on val.
+        trials: how many recipes were tried.
+        hours: of training in all of them.
+    """
+
+    study: str
+    tuner: str
+    objectives: tuple[str, ...] = ()
+    trials: int
+    hours: float
+
+
 class Record(_Part):
     """One run: its recipe, its metrics, its cost, where it ran and on which clips.
 
@@ -142,6 +160,7 @@ class Record(_Part):
         metrics: per part (val, test), what `benchmarks.metrics.evaluate` returns.
         zero_shot: per name that `--evaluate-on` took, what came out.
         selection: what chose the checkpoint; None where training did not end.
+        tuning: the study that the recipe came from; None for a recipe that somebody wrote.
         started: UTC, ISO 8601.
         finished: likewise.
         format: version of this schema.
@@ -154,6 +173,7 @@ class Record(_Part):
     metrics: dict[str, dict[str, float | int | None]] = {}
     zero_shot: dict[str, ZeroShot] = {}
     selection: Selection | None = None
+    tuning: Tuning | None = None
     clips: Clips = Clips()
     weights: InitialWeights = InitialWeights()
     cost: Cost = Cost()

@@ -66,6 +66,7 @@ def _of_row(row: Row) -> dict[str, Any]:
         "engine": first.recipe.get("engine"),
         "recipe": row.recipe,
         "differs": list(row.differs),
+        **_of_tuning(row),
         "selection": first.selection.rule if first.selection else None,
         "chosen_on_test": row.on_test,
         "frames": first.recipe.get("frames"),
@@ -84,6 +85,13 @@ def _of_row(row: Row) -> dict[str, Any]:
     for k, value in row.per_class.items():
         flat.update(_of_measure(f"per_class_top{k}", value))
     return {**flat, **_of_measure("loss", row.loss), **_of_probes(row), **_of_runs(row)}
+
+
+def _of_tuning(row: Row) -> dict[str, Any]:
+    """Return the study that a row's recipe came from, and what it took."""
+    found = next((record.tuning for record in row.records if record.tuning is not None), None)
+    names = {"study": "study", "tuner": "tuner", "trials": "tuning_trials", "hours": "tuning_hours"}
+    return {name: getattr(found, field, None) for field, name in names.items()}
 
 
 def _of_probes(row: Row) -> dict[str, Any]:

@@ -78,6 +78,7 @@ def _about(row: Row) -> str:
     lines += [row.recipe] * bool(row.recipe)
     lines += row.differs[:_FIELDS]
     lines += [f"and {len(row.differs) - _FIELDS} more"] if len(row.differs) > _FIELDS else []
+    lines += [text.tuned(row).replace(", ", "\n", 1)] * bool(text.tuned(row))
     return "\n".join([*lines, *([text.BADGE] if row.on_test else [])])
 
 

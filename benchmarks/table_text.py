@@ -85,7 +85,15 @@ def recipe(row: Row, most: int | None = None) -> str:
     """Write a row's recipe: the nearest named one, then what differs from it, so many fields at most."""
     told = [row.recipe] * bool(row.recipe) + list(row.differs[:most])
     left = len(row.differs) - len(row.differs[:most])
-    return ", ".join(told) + (f" and {left} more" if left else "")
+    return ", ".join(told) + (f" and {left} more" if left else "") + (f" ({tuned(row)})" if tuned(row) else "")
+
+
+def tuned(row: Row) -> str:
+    """Write what the study took that a row's recipe came from; nothing for a recipe that somebody wrote."""
+    found = next((record.tuning for record in row.records if record.tuning is not None), None)
+    if found is None:
+        return ""
+    return f"tuned: {found.tuner}, {found.trials} trials, {duration(3600 * found.hours)}"
 
 
 def probed(row: Row, probe: str, *, digits: int = 2) -> str:

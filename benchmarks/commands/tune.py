@@ -1,0 +1,96 @@
+"""`bench tune`: search a system's recipe on val, run the best over seeds, and show the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.commands.options import Data, Landmarks, Results, Runs, Set, Split, Store
+from benchmarks.commands.run import known_device
+from utils.errors import BenchError
+
+
+def tune(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
+    model: Annotated[str | None, typer.Option("--model", "-m", help="A row of `bench list`.")] = None,
+    split: Split = "100",
+    tuner: Annotated[str, typer.Option(help="tpe, bayesian, random or hyperband.")] = "tpe",
+    trials: Annotated[int | None, typer.Option(min=1, help="Recipes to try; else 50.")] = None,
+    study: Annotated[str | None, typer.Option(help="The study's name; else MODEL-SPLIT-TUNER.")] = None,
+    objective: Annotated[
+        str, typer.Option(help="val_top1, val_loss, latency, parameters; several with commas.")
+    ] = "val_top1",
+    pruner: Annotated[
+        str | None, typer.Option(help="Ends bad trials early: none, hyperband, median or asha.")
+    ] = None,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(help="field=1e-4..1e-2:log, 0..0.5:0.1 or 64,128: search this too; several times."),
+    ] = None,
+    space: Annotated[Path | None, typer.Option(help="TOML file of what to search.")] = None,
+    engine: Annotated[str | None, typer.Option(help="torch or tensorflow; else torch.")] = None,
+    recipe_name: Annotated[
+        str | None, typer.Option("--recipe", help="What trials start from: a recipe by name, or a file.")
+    ] = None,
+    landmarks: Landmarks = None,
+    settings: Set = None,
+    weights: Annotated[str | None, typer.Option(help="none, kinetics, or a checkpoint file.")] = None,
+    seeds: Annotated[str, typer.Option(help="Of the best recipe's runs: 0..4, 0,3,7 or none.")] = "0..2",
+    workers: Annotated[int, typer.Option(min=1, help="Trials side by side.")] = 1,
+    hours: Annotated[float | None, typer.Option(min=0, help="Stop after so long; else never.")] = None,
+    library: Annotated[
+        str | None, typer.Option(help="optuna or keras-tuner; else what fits the engine.")
+    ] = None,
+    search_seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 123,
+    data: Data = None,
+    store: Store = None,
+    results: Results = None,
+    runs: Runs = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    worker: Annotated[bool, typer.Option("--worker", hidden=True)] = False,  # noqa: FBT002
+    show: Annotated[str | None, typer.Option(metavar="STUDY", help="Draw and print a study.")] = None,
+) -> None:
+    """Search a system's recipe on val, run the best over seeds, score those once on test, show the table."""
+    from benchmarks.run import Places  # noqa: PLC0415 - `bench --help` needs none of it
+    from wlasl.root import project_folder  # noqa: PLC0415
+
+    home = project_folder()
+    places = Places(results or home / "results", runs or home / "runs")
+    store = store or home / "data" / "stores"
+    if show is not None:
+        _show(places.runs, show)
+    elif worker:
+        _work(places.runs, study, (data, store), known_device(device))
+    else:
+        told = {"engine": engine, "weights": weights, "landmarks": landmarks}
+        base = (model, split, recipe_name, told, settings or ())
+        how = (study, tuner, objective, trials, pruner, library, search_seed, search or (), space)
+        around = {"data": data, "store": store, "places": places, "device": known_device(device)}
+        _carry_out(base, how, {**around, "workers": workers, "hours": hours}, seeds)
+
+
+def _carry_out(base: tuple[Any, ...], how: tuple[Any, ...], around: dict[str, Any], seeds: str) -> None:
+    """Carry out the study that the options ask for."""
+    from benchmarks import tune as tuning  # noqa: PLC0415 - it brings the data pipeline in
+    from benchmarks.tune_asked import Base, Search, seeds_of, settings_of  # noqa: PLC0415
+
+    settings = settings_of(Search(*how), Base(*base), around["places"].runs)
+    tuning.carry_out(tuning.Request(settings, seeds=seeds_of(seeds), **around))
+
+
+def _work(runs: Path, study: str | None, clips: tuple[Path | None, Path], device: str) -> None:
+    """Be a worker of a study."""
+    from benchmarks.study import open_study  # noqa: PLC0415
+    from benchmarks.tune_worker import work  # noqa: PLC0415
+
+    if study is None:
+        raise BenchError("A worker is told its study by --study.")
+    work(open_study(runs, study), *clips, device)
+
+
+def _show(runs: Path, name: str) -> None:
+    """Print and draw a study."""
+    from benchmarks.study_show import show  # noqa: PLC0415
+
+    show(runs, name)

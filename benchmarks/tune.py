@@ -1,0 +1,122 @@
+"""What one `bench tune` line asks for: a study carried out by workers, its best recipe run over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import campaign
+from benchmarks.inputs import chosen_on_test, initial_weights, prepared
+from benchmarks.progress import Bars
+from benchmarks.recipe import revised
+from benchmarks.run import Machine, Places
+from benchmarks.study import Settings, Study, begin_study
+from benchmarks.tune_best import best_recipe, stamped, tuning, write_best
+from benchmarks.tune_pool import Pool, worker_line
+from utils.errors import BenchError
+from utils.imports import optional
+from utils.stopping import interruptible
+from wlasl.subsets import load
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command line asks for.
+
+    Attributes:
+        settings: of the study.
+        data: the data set's folder; None for the usual places.
+        store: where prepared clips lie.
+        places: where studies, checkpoints and records go.
+        device: auto, cpu or cuda.
+        workers: how many trials are carried out side by side.
+        hours: after so long no trial is left at work; None for no limit.
+        seeds: of the runs of the best recipe; none for no runs.
+    """
+
+    settings: Settings
+    data: Path | None
+    store: Path
+    places: Places
+    device: str = "auto"
+    workers: int = 1
+    hours: float | None = None
+    seeds: Sequence[int] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return what a worker's line says of folders and device."""
+        folders = {
+            "--runs": self.places.runs,
+            "--results": self.places.results,
+            "--store": self.store,
+            "--data": self.data,
+        }
+        told = [word for name, path in folders.items() if path for word in (name, str(path.absolute()))]
+        return (*told, "--device", self.device)
+
+
+def carry_out(request: Request) -> Study:
+    """Carry out a study, go on with one that was cut, and run its best recipe over the seeds.
+
+    Raises:
+        BenchError: nothing can be trained, or no trial was completed.
+        KeyboardInterrupt: stopped; the same line goes on from there.
+    """
+    settings = request.settings
+    optional("keras_tuner" if settings.library == "keras-tuner" else "optuna", "tune")
+    if chosen_on_test(settings.base):
+        raise BenchError("This recipe chooses on test, and a study sees val alone: tune another recipe.")
+    study = begin(request)
+    with Bars("trials") as bars:
+        pool = Pool(study, worker_line(study, request.words), request.workers, request.hours)
+        finished = pool.run(bars)
+    report(study)
+    if finished and request.seeds:
+        final_runs(study, request)
+    return study
+
+
+def begin(request: Request) -> Study:
+    """Make the study, its journal and the clips before any worker needs them."""
+    base = request.settings.base
+    with interruptible(), Bars() as bars:
+        inputs = prepared(base, load(base.split, request.data, bars), request.store, progress=bars)
+        inputs.check(base)
+        initial_weights(base)
+    study = begin_study(request.places.runs, request.settings)
+    if study.settings.library == "optuna":
+        from benchmarks.study_claim import left  # noqa: PLC0415 - Optuna takes a second
+
+        left(study)
+    return study
+
+
+def report(study: Study) -> None:
+    """Write the best recipe, and say what the study came to."""
+    path = write_best(study)
+    _, best = best_recipe(study)
+    found = tuning(study)
+    values = ", ".join(f"{name} {value:.4g}" for name, value in best.values.items())
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(
+        f"Study {found.study}: {found.trials} trials, {found.hours:.2f} h of training.", markup=False
+    )
+    console.print(f"Best: trial {best.number}, {values} on val. Recipe: {path}", markup=False)
+
+
+def final_runs(study: Study, request: Request) -> None:
+    """Run the best recipe over the seeds, score each on test once, and show the table."""
+    recipe, _ = best_recipe(study)
+    asked = campaign.Request(
+        recipes=[revised(recipe, seed=seed) for seed in request.seeds],
+        data=request.data,
+        store=request.store,
+        places=request.places,
+        machine=Machine(request.device),
+    )
+    outcomes = stamped(campaign.carry_out(asked), study, request.places.results)
+    campaign.show(outcomes, asked)
