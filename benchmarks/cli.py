@@ -12,13 +12,16 @@ from benchmarks.commands import (
     data,
     data_show,
     doctor,
+    jobs,
     list,  # noqa: A004
     prepare,
     probe,
     recipe,
     run,
     show,
+    submit,
     table,
+    tune,
 )
 from utils.errors import FAILURE, BenchError
 from utils.threads import be_polite
@@ -31,13 +34,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("submit")(submit.submit)
 app.command("table")(table.table)
 app.command("show")(show.show)
 app.command("probe")(probe.probe)
+app.command("tune")(tune.tune)
 app.command("list")(list.list_models)
 app.command("recipe")(recipe.recipe)
 app.command("prepare")(prepare.prepare)
 app.command("doctor")(doctor.doctor)
+app.command("worker", hidden=True)(jobs.worker)
+app.command("pool", hidden=True)(jobs.pool)
 app.add_typer(data.app, name="data")
 data.app.command("show")(data_show.show)
 

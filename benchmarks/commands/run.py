@@ -50,7 +50,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
 
     home = project_folder()
     layer = {"engine": engine, "weights": weights, "landmarks": landmarks}
-    recipes = _recipes((model, split), recipe_name, layer, settings or [], _seeds(seed, seeds))
+    recipes = _recipes((model, split), recipe_name, layer, settings or [], seed_layers(seed, seeds))
     request = campaign.Request(
         recipes=recipes,
         data=data,
@@ -80,7 +80,7 @@ def _recipes(
     return [resolve(*run_of, fields, options, parse_settings(settings), seed) for seed in seeds]
 
 
-def _seeds(seed: int | None, seeds: str | None) -> list[dict[str, int]]:
+def seed_layers(seed: int | None, seeds: str | None) -> list[dict[str, int]]:
     """Return the seed layer of each run.
 
     Raises:

@@ -1,0 +1,152 @@
+"""`bench submit`: many runs, as jobs on a cluster or one after the other on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from benchmarks.commands.options import Data, Landmarks, Results, Runs, Set, Store
+from benchmarks.commands.run import known_device, seed_layers
+from utils.errors import BenchError
+from utils.names import lookup
+
+if TYPE_CHECKING:
+    from slurm.ledger import Cluster
+    from slurm.plan import Plan
+    from slurm.profiles import Profile
+
+
+def submit(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
+    model: Annotated[
+        list[str] | None, typer.Option("--model", "-m", help="Rows of `bench list`: a,b or several times.")
+    ] = None,
+    split: Annotated[
+        list[str] | None, typer.Option(help="Subsets: 100,300 or several times; else 100.")
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="torch or tensorflow; else torch.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the runs; else 0.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Several seeds: 0..4 or 0,3,7.")] = None,
+    recipe_name: Annotated[
+        list[str] | None,
+        typer.Option("--recipe", help="Recipes by name, or files: a,b or several times."),
+    ] = None,
+    landmarks: Landmarks = None,
+    settings: Set = None,
+    weights: Annotated[str | None, typer.Option(help="none, kinetics, or a checkpoint file.")] = None,
+    data: Data = None,
+    store: Store = None,
+    results: Results = None,
+    runs: Runs = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    devices: Annotated[
+        int, typer.Option(min=1, help="Devices of a run in one task; a cluster's are in its profile.")
+    ] = 1,
+    evaluate_on: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SPLIT[:LANDMARKS]", help="As of `bench run`; several times."),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="slurm, local or debug; else slurm where there is one, else local.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="What a job asks for, by name, from your profiles.")
+    ] = None,
+    profiles: Annotated[
+        Path | None, typer.Option(help="File of profiles; else ~/.config/wlasl-bench/profiles.toml.")
+    ] = None,
+    resource: Annotated[
+        list[str] | None,
+        typer.Option(help="key=value over the profile, such as time=2:00:00; several times."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; submit nothing.")] = False,  # noqa: FBT002
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until the local runs have ended.")] = False,  # noqa: FBT002
+    plan_file: Annotated[Path | None, typer.Option("--plan", help="Submit a plan's file instead.")] = None,
+    write_to: Annotated[
+        Path | None, typer.Option("--write-plan", help="Write the plan's file; submit nothing.")
+    ] = None,
+) -> None:
+    """Submit runs: what has a result, or is queued or running, is not submitted again."""
+    from benchmarks import submit_report  # noqa: PLC0415 - `bench --help` needs none of it
+    from slurm.plan import read_plan, write_plan  # noqa: PLC0415
+    from slurm.profiles import profile as profile_of  # noqa: PLC0415
+
+    if (plan_file is None) == (not model):
+        raise BenchError("Give --model, or --plan with a plan's file.")
+    asked = profile_of(profile, profiles, resource or ())
+    if plan_file is not None:
+        plan = read_plan(plan_file)
+        if profile or profiles or resource:
+            plan = replace(plan, profile=asked)
+    else:
+        rest = _rest({"data": data, "store": store, "results": results, "runs": runs}, evaluate_on or ())
+        rest += [*(["--device", known_device(device)] if device != "auto" else [])]
+        rest += [*(["--devices", str(devices)] if devices > 1 else [])]
+        plan = _planned(
+            {"models": _listed(model), "splits": _listed(split) or ["100"], "recipes": _listed(recipe_name)},
+            {"engine": engine, "weights": weights, "landmarks": landmarks},
+            {"settings": settings or [], "seeds": [one["seed"] for one in seed_layers(seed, seeds) if one]},
+            (results, runs, rest),
+            asked,
+        )
+    if write_to is not None:
+        write_plan(write_to, plan)
+        print(f"{len(plan.tasks)} tasks in {write_to}")  # noqa: T201 - the command's answer
+    elif dry_run:
+        submit_report.show_plan(plan, _cluster(cluster))
+    else:
+        submit_report.carry_out(plan, _cluster(cluster), wait=wait)
+
+
+def _planned(
+    rows: dict[str, list[str]],
+    told: dict[str, str | None],
+    more: dict[str, Any],
+    places: tuple[Path | None, Path | None, list[str]],
+    profile: Profile,
+) -> Plan:
+    """Return the plan of what the options ask for."""
+    from benchmarks.planning import Wanted, planned  # noqa: PLC0415 - `bench --help` needs none of it
+    from wlasl.root import project_folder  # noqa: PLC0415
+
+    results, runs, rest = places
+    wanted = Wanted(
+        models=rows["models"],
+        splits=rows["splits"],
+        recipes=rows["recipes"] or (None,),
+        runs=runs or project_folder() / "runs",
+        results=results or project_folder() / "results",
+        seeds=more["seeds"] or None,
+        fields={name: value for name, value in told.items() if value is not None},
+        settings=more["settings"],
+        rest=rest,
+    )
+    return planned(wanted, profile)
+
+
+def _rest(places: dict[str, Path | None], evaluate_on: Sequence[str]) -> list[str]:
+    """Return the words that each line ends with: folders, wherever it will be started, and more."""
+    words = [word for name, path in places.items() if path for word in (f"--{name}", str(path.absolute()))]
+    return words + [word for name in evaluate_on for word in ("--evaluate-on", name)]
+
+
+def _listed(words: Sequence[str] | None) -> list[str]:
+    """Return the names in `a,b` and in repeated options."""
+    return [name.strip() for word in words or () for name in word.split(",") if name.strip()]
+
+
+def _cluster(name: str | None) -> Cluster:
+    """Return where to submit to: what was asked for, else Slurm where there is one, else this machine."""
+    from slurm.cluster import installed  # noqa: PLC0415
+    from slurm.ledger import CLUSTERS  # noqa: PLC0415
+
+    table: dict[str, Cluster] = {known: known for known in CLUSTERS}
+    if name is None:
+        return "slurm" if installed() else "local"
+    found = lookup("cluster", name, table)
+    if found == "slurm" and not installed():
+        raise BenchError("There is no Slurm here (sbatch, squeue). Use --cluster local.")
+    return found
