@@ -9,16 +9,20 @@ import typer
 from rich.console import Console
 
 from benchmarks.commands import (
+    cancel,
     data,
     data_show,
     doctor,
     jobs,
     list,  # noqa: A004
+    logs,
     prepare,
     probe,
     recipe,
+    retry,
     run,
     show,
+    status,
     submit,
     table,
     tune,
@@ -35,6 +39,10 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("submit")(submit.submit)
+app.command("status")(status.status)
+app.command("logs")(logs.logs)
+app.command("cancel")(cancel.cancel)
+app.command("retry")(retry.retry)
 app.command("table")(table.table)
 app.command("show")(show.show)
 app.command("probe")(probe.probe)
