@@ -5,55 +5,78 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks import chaos_pool
 from benchmarks.chaos_row import Row
-from benchmarks.chaos_scene import Scene, kill, processes, until
+from benchmarks.chaos_scene import Scene, at_work, kill, processes, until
 from utils.errors import FAILURE, BenchError
 
-POOL = "slurm.pool"
+POOL = ("wlasl_bench.py", "\0pool\0")
+"""In the command line of the process that starts the runs."""
 ROUNDS = 12
 """How often a sweep is submitted again before it counts as stuck."""
 
 
-def killed_workers(scene: Scene, kills: int) -> Row:
+def killed_workers(scene: Scene, kills: int, *, forked: bool = True) -> Row:
     """Kill workers at random moments of a sweep, and now and then the pool that starts them."""
     scene.plan()
     hit = pools = 0
-    for _ in range(ROUNDS):
-        scene.submit("local")
-        while alive(scene):
-            time.sleep(scene.random.expovariate(scene.size.parallel))
+    for _ in range(ROUNDS + kills):
+        _submit(scene, forked=forked)
+        while alive(scene, forked=forked):
+            time.sleep(scene.random.expovariate(5 * scene.size.parallel))
             # Evenly over the sweep: as many kills per hundred results at its end as at its beginning.
             if hit < kills and hit <= kills * (scene.done() + 1) / scene.size.runs:
-                hit += hit_one(scene)
-                if hit % 40 == 39:  # noqa: PLR2004 - five of two hundred
-                    pools += sum(kill(process) for process in list(processes(scene.folder, (POOL,)))[:1])
+                hit += hit_one(scene, forked=forked)
+                if hit // 40 > pools:
+                    pools += any(kill(process) for process in _pools(scene, forked=forked)[:1])
         if scene.done() >= scene.size.runs:
             break
-    faults = f"{hit} kill -9 of workers, {pools} of the pool"
+    faults = f"{hit} kill -9 of workers, {pools} of their pool"
     return Row("workers killed, local pool", faults, scene.audit(), hit >= kills)
 
 
-def alive(scene: Scene) -> bool:
+def _submit(scene: Scene, *, forked: bool) -> None:
+    """Submit what is missing."""
+    if forked:
+        chaos_pool.submit(scene)
+    else:
+        scene.submit("local")
+
+
+def _pools(scene: Scene, *, forked: bool) -> list[int]:
+    """Return the pools at work."""
+    return chaos_pool.pools(scene) if forked else list(processes(scene.folder, POOL))
+
+
+def _workers(scene: Scene, *, forked: bool) -> list[int]:
+    """Return the runs at work."""
+    return chaos_pool.workers(scene) if forked else list(processes(scene.folder))
+
+
+def alive(scene: Scene, *, forked: bool = False) -> bool:
     """Say whether a pool or a run of this scene is at work."""
-    return any(processes(scene.folder, (POOL,))) or any(processes(scene.folder))
+    return bool(_pools(scene, forked=forked) or _workers(scene, forked=forked))
 
 
-def hit_one(scene: Scene) -> int:
-    """Kill one worker, whichever it is; return how many were hit."""
-    found = list(processes(scene.folder))
+def hit_one(scene: Scene, *, forked: bool) -> int:
+    """Kill one worker, mostly one that is at work and not still starting; return how many were hit."""
+    found = _workers(scene, forked=forked)
+    if scene.random.random() < 0.8:  # noqa: PLR2004
+        found = [process for process in found if at_work(process)]
     return int(bool(found) and kill(scene.random.choice(found)))
 
 
-def full_disk(scene: Scene, disk: Path) -> Row:
+def full_disk(scene: Scene) -> Row:
     """Fill the small disk that results and checkpoints lie on in the middle of a sweep, and free it again."""
     scene.plan()
     scene.submit("local")
     until(lambda: scene.done() >= scene.size.runs // 4, 120, "the first results")
-    filler = disk / "filler"
+    filler = scene.places.results.parent / "filler"
     with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
@@ -65,17 +88,17 @@ def full_disk(scene: Scene, disk: Path) -> Row:
     return _mended(scene, "a full disk (8 MiB)", "ENOSPC in the middle", sound=not damaged)
 
 
-def read_only(scene: Scene, disk: Path) -> Row:
+def read_only(scene: Scene) -> Row:
     """Make the disk of the results read-only in the middle of a sweep, and writable again."""
     scene.plan()
     scene.submit("local")
     until(lambda: scene.done() >= scene.size.runs // 4, 120, "the first results")
-    remount(disk, "ro")
+    remount(scene.places.results.parent, "ro")
     before = scene.done()
     until(lambda: not alive(scene), 300, "the sweep to end on a read-only disk")
     scene.say(f"with read-only results the sweep went from {before} to {scene.done()} results")
     damaged = scene.audit().corrupt
-    remount(disk, "rw")
+    remount(scene.places.results.parent, "rw")
     return _mended(scene, "results read-only", "EROFS in the middle", sound=not damaged)
 
 
@@ -88,6 +111,15 @@ def _mended(scene: Scene, name: str, faults: str, *, sound: bool) -> Row:
         if scene.done() >= scene.size.runs and not scene.audit().failed:
             break
     return Row(name, faults, scene.audit(), sound)
+
+
+def why_not() -> str:
+    """Say why no small disk can be had here; empty where it can."""
+    try:
+        with tempfile.TemporaryDirectory() as folder, small_disk(Path(folder)):
+            return ""
+    except BenchError as error:
+        return str(error)
 
 
 @contextlib.contextmanager

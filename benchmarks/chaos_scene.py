@@ -18,7 +18,7 @@ from benchmarks.chaos_engine import PACE
 from benchmarks.chaos_run import MODEL, SPLIT, made_recipe
 from benchmarks.recipe import revised
 from benchmarks.run import Places
-from slurm.plan import DOOR, Plan, Task, write_plan
+from slurm.plan import DOOR, Plan, Task, read_plan, write_plan
 from slurm.profiles import Profile
 from utils.errors import FAILURE, BenchError
 
@@ -68,7 +68,6 @@ class Scene:
 
     def plan(self) -> Path:
         """Write the plan, and return its file."""
-        path = self.folder / "plan.json"
         profile = self.profile.model_copy(update={"parallel": self.size.parallel})
         plan = Plan(
             tasks=tuple(self._task(seed) for seed in range(self.size.runs)),
@@ -77,10 +76,24 @@ class Scene:
             profile=profile,
             program=(sys.executable, "-m", PROGRAM),
             cwd=DOOR.parent,
-            environment={PACE: str(self.size.pace)},
+            environment={
+                PACE: str(self.size.pace),
+                # Imports are most of a made run: none is compiled twice.
+                "PYTHONPYCACHEPREFIX": str(self.folder / "pyc"),
+                "PYTHONDONTWRITEBYTECODE": "",
+            },
         )
+        return self.write_plan(plan)
+
+    def write_plan(self, plan: Plan, name: str = "plan.json") -> Path:
+        """Write a plan, and return its file."""
+        path = self.folder / name
         write_plan(path, plan)
         return path
+
+    def read_plan(self) -> Plan:
+        """Return the plan of the whole sweep."""
+        return read_plan(self.folder / "plan.json")
 
     def _task(self, seed: int) -> Task:
         """Return one made run."""
@@ -117,7 +130,7 @@ class Scene:
 
 def processes(folder: Path, words: Sequence[str] = (PROGRAM,)) -> Iterator[int]:
     """Yield the live processes whose command line names a folder and all of some words."""
-    wanted = [os.fsencode(word) for word in (*words, str(folder))]
+    wanted = [os.fsencode(word) for word in (*words, f"{folder}/")]
     for entry in os.scandir("/proc"):
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
@@ -126,6 +139,14 @@ def processes(folder: Path, words: Sequence[str] = (PROGRAM,)) -> Iterator[int]:
                 continue
             if all(word in line for word in wanted):
                 yield int(entry.name)
+
+
+def at_work(process: int) -> bool:
+    """Say whether a run holds its lease, for which it has threads, or is still being imported."""
+    try:
+        return len(os.listdir(f"/proc/{process}/task")) > 2  # noqa: PLR2004 - its own, the lease's, the pulse's
+    except OSError:
+        return False
 
 
 def kill(process: int, number: signal.Signals = signal.SIGKILL) -> bool:

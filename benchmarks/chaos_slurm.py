@@ -1,0 +1,178 @@
+"""The chaos test on Slurm: jobs killed, requeued, cancelled, nodes that crash, a controller gone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.chaos_row import Row
+from benchmarks.chaos_scene import Scene, kill, processes, until
+from slurm.asking import ask
+from slurm.ledger import Ledger
+from slurm.plan import DOOR
+from utils.errors import FAILURE, BenchError
+
+LAB = DOOR.parent / ".ci" / "slurm"
+ROUNDS = 12
+WORKER = "wlasl_bench.py"
+"""In the command line of the process that waits for a run in a job."""
+
+
+def why_not() -> str:
+    """Say why there is no Slurm to break here; empty where there is one that exists for that."""
+    answer = ask(["scontrol", "show", "config"])
+    if answer is None or answer.code:
+        return "no Slurm answers (.ci/slurm start)"
+    if not any(name in answer.out for name in ("= wlasl-bench\n", "= lab\n")):
+        return "the Slurm here is not the tests' own"
+    return "" if os.geteuid() == 0 else "only root can crash nodes"
+
+
+def faults(scene: Scene, count: int, crashes: int) -> Row:
+    """Submit a sweep twice at once, and meet it with faults of every kind while it runs."""
+    scene.plan()
+    twice = [threading.Thread(target=scene.submit, args=("slurm",)) for _ in range(2)]
+    for thread in twice:
+        thread.start()
+    for thread in twice:
+        thread.join()
+    jobs = _jobs(scene)
+    again = len(jobs) - scene.size.runs
+    done = dict.fromkeys(("kill", "requeue", "scancel"), 0)
+    down = 0
+    for _ in range(ROUNDS):
+        while active(scene) and scene.done() < scene.size.runs:
+            time.sleep(scene.random.uniform(0.3, 1.2))
+            share = (scene.done() + 1) / scene.size.runs
+            if down < crashes and share > (down + 1) / (crashes + 2):
+                down += 1
+                crash(scene, 1 + down % 2)
+            elif sum(done.values()) < count and sum(done.values()) <= count * share:
+                kind = _hit(scene, sum(done.values()))
+                if kind:
+                    done[kind] += 1
+        if scene.done() >= scene.size.runs:
+            break
+        scene.submit("slurm")
+    until(lambda: not active(scene), 240, "the queue to be empty")
+    told = f"{done['kill']} KILL, {done['requeue']} requeue, {done['scancel']} scancel"
+    told += f", {down} node crashes, submitted twice at once ({again} jobs too many)"
+    return Row("Slurm: faults of all kinds", told, scene.audit(), sum(done.values()) >= count and again == 0)
+
+
+def _hit(scene: Scene, number: int) -> str:
+    """Bring one fault upon one running job; return its kind, empty where nobody was at work."""
+    kind = ("kill", "requeue", "scancel", "kill", "requeue", "scancel", "kill")[number % 7]
+    running = sorted(job for job, state in _jobs(scene).items() if state == "RUNNING")
+    if kind == "kill":
+        # In turn the run itself, whoever waits for it in the job, and Slurm's own step daemon.
+        which = number // 3 % 3
+        found = _workers(scene, which)
+        return "kill" if found and kill(scene.random.choice(found)) else ""
+    if not running:
+        return ""
+    job = scene.random.choice(running)
+    command = ["scancel", job] if kind == "scancel" else ["scontrol", "requeue", job]
+    answer = ask(command)
+    scene.say(f"{' '.join(command)}: {'done' if answer and not answer.code else 'refused'}")
+    return kind if answer and not answer.code else ""
+
+
+def _workers(scene: Scene, which: int) -> list[int]:
+    """Return processes of running jobs: runs (0), those that wait for them (1), or step daemons (2)."""
+    if which == 0:
+        return list(processes(scene.folder))
+    waiting = list(processes(scene.folder, (WORKER, "worker")))
+    return waiting if which == 1 else [daemon for pid in waiting for daemon in _step_daemon(pid)]
+
+
+def _step_daemon(process: int) -> list[int]:
+    """Return the step daemon above a process, if there is one."""
+    while process > 1:
+        try:
+            words = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            name = Path(f"/proc/{process}/comm").read_text(encoding="utf-8").strip()
+        except OSError:
+            return []
+        if name == "slurmstepd":
+            return [process]
+        process = int(words[1])
+    return []
+
+
+def crash(scene: Scene, node: int) -> None:
+    """Cut a node's power, wait until Slurm has noticed, and bring the node back."""
+    scene.say(lab("crash-node", str(node)))
+    until(lambda: "down" in _nodes().get(f"node{node}", ""), 90, f"Slurm to miss node{node}")
+    lab("start-node", str(node))
+    until(lambda: "down" not in _nodes().get(f"node{node}", "down"), 60, f"node{node} to come back")
+    scene.say(f"node{node} is back")
+
+
+def controller_away(scene: Scene, seconds: float) -> Row:
+    """Stop the controller in the middle of a sweep; submit and look while it is away; start it again."""
+    scene.plan()
+    scene.submit("slurm")
+    until(lambda: scene.done() >= scene.size.runs // 4, 240, "the first results")
+    lab("stop-controller")
+    scene.say("the controller is away")
+    began, before, wrong = time.monotonic(), scene.done(), 0
+    while time.monotonic() - began < seconds:
+        scene.submit("slurm")
+        told = scene.bench("status", "--json", *scene.where())
+        wrong += told.returncode != 0 or '"failed"' in told.stdout
+        time.sleep(seconds / 6)
+    lab("start-controller")
+    scene.say(f"the controller is back; {scene.done() - before} results came meanwhile")
+    finish(scene)
+    note = f"status was wrong {wrong} times" if wrong else ""
+    return Row("Slurm: controller away", f"{seconds:.0f} s without", scene.audit(), not wrong, note)
+
+
+def finish(scene: Scene) -> None:
+    """Submit what is missing until all is there, and wait for the queue to be empty."""
+    for _ in range(ROUNDS):
+        until(lambda: not active(scene) or scene.done() >= scene.size.runs, 300, "the sweep to end")
+        if scene.done() >= scene.size.runs:
+            break
+        scene.submit("slurm")
+    until(lambda: not active(scene), 240, "the queue to be empty")
+
+
+def active(scene: Scene) -> bool:
+    """Say whether Slurm still has something to do for this scene; a controller that is silent may have."""
+    jobs = _jobs(scene)
+    return any(state in {"PENDING", "RUNNING", "COMPLETING", "CONFIGURING"} for state in jobs.values())
+
+
+def _jobs(scene: Scene) -> dict[str, str]:
+    """Return the states of all jobs of this scene that the controller remembers."""
+    names = {chunk.name for one in Ledger(scene.places.runs).submissions() for chunk in one.chunks()}
+    answer = ask(["squeue", "-h", "--array", "--states=all", "-o", "%i|%T|%j"])
+    if answer is None or answer.code:
+        return {"?": "PENDING"}
+    rows = (line.split("|", 2) for line in answer.out.splitlines())
+    return {job: state for job, state, name in rows if name in names}
+
+
+def _nodes() -> dict[str, str]:
+    """Return the states of the nodes."""
+    answer = ask(["sinfo", "-h", "-N", "-o", "%N %T"])
+    rows: Sequence[list[str]] = [line.split() for line in answer.out.splitlines()] if answer else []
+    return {row[0]: row[1] for row in rows if len(row) == 2}  # noqa: PLR2004 - name and state
+
+
+def lab(*words: str) -> str:
+    """Do something to the tests' own Slurm, and return what `.ci/slurm` said.
+
+    Raises:
+        BenchError: it failed.
+    """
+    done = subprocess.run([str(LAB), *words], capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    if done.returncode:
+        raise BenchError(f".ci/slurm {' '.join(words)}: {done.stderr.strip()}", exit_code=FAILURE)
+    return done.stdout.strip()
