@@ -62,7 +62,8 @@ def alive(submission: Submission) -> bool:
     try:
         holder = read_json(lock)
         if holder["host"] == socket.gethostname():
-            return _lives(int(holder["pid"]))
+            # Its number may by now be another's, or that of a dead process which nobody buried.
+            return _lives(int(holder["pid"])) and _fresh(lock)
         return _fresh(lock)
     except (BenchError, OSError, KeyError, TypeError, ValueError):
         return False
