@@ -37,7 +37,8 @@ class Held:
 
 def is_first_process() -> bool:
     """Say whether this is the process that a user started, before any engine can tell."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("SLURM_PROCID", "0") == "0"
+    ranks = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+    return all(os.environ.get(name, "0") == "0" for name in ranks)
 
 
 @contextlib.contextmanager

@@ -195,8 +195,8 @@ class TorchLearner:
         """Return the largest of what the processes wish."""
         if self.world == 1:
             return wish
-        wishes = self.fabric.all_gather(torch.tensor(wish, device=self.fabric.device))
-        return int(cast("Tensor", wishes).max())
+        wished = torch.tensor(wish, device=self.fabric.device)
+        return int(cast("Tensor", self.fabric.all_reduce(wished, reduce_op="max")))
 
     def keep(self) -> None:
         """Write the present weights (the averaged ones where there are any) to `best.pt`."""
