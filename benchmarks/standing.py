@@ -124,7 +124,7 @@ def _submitted(one: Sent, known: Known) -> Row:
         stale=STALE,
     )
     state = state_of(evidence)
-    if state.kind in {"failed", "cancelled", "waiting"}:
+    if state.kind not in {"done", "running"}:
         state = _of_its_log(evidence, state, one)
     node = queued.node if queued is not None else accounted.node if accounted is not None else ""
     told = Row(key, *_asked(one.task, beat, result), state, task=one.task, submission=one.submission)
@@ -192,11 +192,12 @@ def _sign(beat: Beat | None) -> Sign | None:
 
 
 def _of_its_log(evidence: Evidence, state: State, one: Sent) -> State:
-    """Judge again with the log at hand: it knows more of an end, and whether a pool has begun."""
-    if state.kind != "waiting":
-        return state_of(replace(evidence, log=tail(one.submission, one.task.key, evidence.job)))
-    begun = evidence.pool and one.submission.log(one.task.key).exists()
-    return State("running", "starts") if begun else state
+    """Judge again with the log at hand: it knows more of an end or of a cut, and whether a pool has begun."""
+    if state.kind == "waiting" and evidence.queued is None:
+        return State("running", "starts") if one.submission.log(one.task.key).exists() else state
+    if state.kind == "waiting" and evidence.queued is not None and not evidence.queued.restarts:
+        return state
+    return state_of(replace(evidence, log=tail(one.submission, one.task.key, evidence.job)))
 
 
 def _asked(task: Task | None, beat: Beat | None, result: Found | None) -> tuple[str, str, str]:

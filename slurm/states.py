@@ -20,6 +20,8 @@ __all__ = ["KINDS", "Attempt", "Evidence", "Kind", "Sign", "State", "state_of"]
 _STOPPED, _ELSEWHERE, _SHELL = 130, 75, 128
 """Exit codes: stopped with a checkpoint, left to another process; and what shells add to a signal."""
 _LAST_SIGNAL = 64
+_DEADLY = frozenset({4, 6, 7, 8, 9, 11})
+"""Signals that sacct shows as exit codes where srun passed them on (137 as 9); few programs exit so."""
 _SAID = {
     0: State("unknown", "it ended well, and its record is not among the results"),
     _STOPPED: State("stopped", "stopped with its checkpoint"),
@@ -63,7 +65,7 @@ def _in_queue(evidence: Evidence) -> State | None:
     if queued is None:
         return None
     if queued.state in words.WAITING:
-        return State("waiting", _waits(queued, evidence.accounted))
+        return State("waiting", _waits(queued, evidence))
     if queued.state not in words.LIVING:
         return None
     now, end = Attempt(evidence.job, queued.restarts), evidence.end
@@ -79,12 +81,15 @@ def _without_a_beat(sign: Sign | None, now: Attempt) -> str:
     return f"no sign of life for {words.spell(sign.age)}" if sign.state == "running" else "ends"
 
 
-def _waits(queued: Queued, accounted: Accounted | None) -> str:
+def _waits(queued: Queued, evidence: Evidence) -> str:
     """Say why a job waits, and what cut it before."""
-    before = accounted.before[-1:] if accounted is not None else ()
+    before = evidence.accounted.before[-1:] if evidence.accounted is not None else ()
     cut = words.CUT.get(before[0], "") if before else ""
-    times = f"{cut or 'cut'}{f', restart {queued.restarts}' if queued.restarts else ''}: "
-    return (times if queued.restarts or cut else "") + words.waits(queued.reason)
+    if queued.restarts and cut in {"", "requeued"}:
+        # Submitit asks for the requeue itself, so that Slurm does not say why.
+        cut = words.cut_by(evidence.log) or cut or "cut"
+    times = f", restart {queued.restarts}" if queued.restarts else ""
+    return (f"{cut}{times}: " if cut else "") + words.waits(queued.reason)
 
 
 def _in_pool(evidence: Evidence) -> State | None:
@@ -126,9 +131,16 @@ def _by_slurm(evidence: Evidence) -> State | None:
         return _short_of_memory(evidence) or State("cancelled", "by scancel")
     if told.state in {*words.WAITING, *words.LIVING} and evidence.queued is None:
         return _gone(evidence)
-    if told.state == "FAILED" and told.signal and evidence.end is None:
-        return _short_of_memory(evidence) or State("failed", words.killed_by(told.signal))
-    return None
+    number = told.signal or _of_shell(told.code) or (told.code if told.code in _DEADLY else None)
+    if told.state == "FAILED" and number and evidence.end is None:
+        return _short_of_memory(evidence) or State("failed", words.killed_by(number))
+    return _used_up(evidence)
+
+
+def _used_up(evidence: Evidence) -> State | None:
+    """Judge a job that would have gone back into the queue once more."""
+    why = words.killed_by_slurm(evidence.log)
+    return State("failed", why) if why == words.USED_UP else None
 
 
 def _gone(evidence: Evidence) -> State | None:

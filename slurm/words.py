@@ -29,6 +29,7 @@ ENDED = {
 }
 """Ends whose word says all."""
 OUT_OF_MEMORY = "out of memory"
+USED_UP = "time limit, and its requeues are used up"
 
 _LONGEST = 300
 _MEMORY = re.compile(
@@ -41,7 +42,9 @@ _KILLED = (
     ("DUE TO PREEMPTION", "preempted"),
     ("DUE TO NODE FAILURE", "node failed"),
     ("DUE TO JOB REQUEUE", "requeued"),
+    ("timed-out too many times", USED_UP),
 )
+_WARNED = re.compile(r"this job is (preempted|timed-out)\.")
 _WAITS = {
     "Priority": "other jobs come first",
     "Resources": "no node is free yet",
@@ -89,6 +92,12 @@ def killed_by_slurm(text: str) -> str:
         if "CANCELLED AT" in line:
             return "cancelled"
     return ""
+
+
+def cut_by(text: str) -> str:
+    """Return why submitit put a job back into the queue, by the last warning in the job's log; empty without."""
+    warned = _WARNED.findall(text)
+    return {"preempted": "preempted", "timed-out": "time limit"}[warned[-1]] if warned else ""
 
 
 def killed_by(number: int) -> str:

@@ -69,6 +69,15 @@ CASES = {
         replace(SENT, queued=Queued("PENDING", "Resources"), accounted=Accounted("X", before=("PREEMPTED",))),
         State("waiting", "preempted: no node is free yet"),
     ),
+    "preempted, and requeued by submitit": (
+        replace(
+            SENT,
+            queued=Queued("PENDING", "BeginTime", restarts=2),
+            accounted=Accounted("PENDING", before=("REQUEUED", "REQUEUED")),
+            log="Caught signal SIGUSR2: this job is timed-out.\nCaught signal SIGUSR2: this job is preempted.\n",
+        ),
+        State("waiting", "preempted, restart 2: begins again in a moment"),
+    ),
     "it has a node, and no process has said anything": (
         replace(SENT, queued=Queued("RUNNING")),
         State("running", "starts"),
@@ -112,6 +121,23 @@ CASES = {
     "kill -9 of everything": (
         replace(SENT, queued=Queued("FAILED", signal=9), record="failed", record_reason="an older reason"),
         State("failed", "killed by signal 9 (SIGKILL)"),
+    ),
+    "kill -9 of the worker, as sacct tells it": (
+        replace(SENT, accounted=Accounted("FAILED", code=9)),
+        State("failed", "killed by signal 9 (SIGKILL)"),
+    ),
+    "kill -9 of the worker, as the controller tells it": (
+        replace(SENT, queued=Queued("FAILED", code=137), accounted=Accounted("FAILED", code=9)),
+        State("failed", "killed by signal 9 (SIGKILL)"),
+    ),
+    "time limit, once too often for submitit": (
+        replace(
+            SENT,
+            queued=Queued("FAILED", code=1),
+            end=end(130),
+            log="submitit INFO (...) - Job not requeued because: timed-out too many times.",
+        ),
+        State("failed", words.USED_UP),
     ),
     "kill -9 of the process": (
         replace(SENT, queued=Queued("FAILED", code=137), end=end(137, 9)),
