@@ -173,3 +173,15 @@ def test_of_many_who_see_a_dead_holder_one_at_a_time_takes_over(tmp_path):
         worker.join(60)
         assert worker.exitcode == 0
     assert (tmp_path / "log").read_text().split() == ["in", "out"] * 80
+
+
+def test_one_who_does_not_wait_takes_over_from_one_elsewhere_who_fell_silent_long_ago(tmp_path):
+    lock = tmp_path / "lock"
+    lock.write_text('{"host": "another", "pid": 1, "name": "process 1 on another"}')
+    with pytest.raises(HeldElsewhereError), lease(lock, claim=Claim(wait=False)):
+        pass
+    long_ago = time.time() - 60
+    os.utime(lock, (long_ago, long_ago))
+    with lease(lock, claim=Claim(wait=False)):
+        assert json.loads(lock.read_text())["pid"] == os.getpid()
+    assert list(tmp_path.iterdir()) == []

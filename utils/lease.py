@@ -20,6 +20,11 @@ from pathlib import Path
 from utils.errors import BenchError
 from utils.files import spoken
 
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
 ELSEWHERE = 75
 """Exit code of work that another live process is doing (EX_TEMPFAIL of sysexits.h)."""
 
@@ -119,7 +124,10 @@ def _take(path: Path, asking: _Asking) -> None:
         if beat != seen:
             seen, since = beat, time.monotonic()
         holder = _holder(path)
-        if time.monotonic() - since > asking.patience.stale or _died_here(holder, asking.claim):
+        silent = time.monotonic() - since
+        if not asking.claim.wait:  # nor stays to watch
+            silent = max(silent, _age(path, asking.token))
+        if silent > asking.patience.stale or _died_here(holder, asking.claim):
             _bury(path, holder, asking.token)
             continue
         name = holder.get("name", "another job")
@@ -136,17 +144,37 @@ def _bury(path: Path, dead: Mapping[str, str], token: str) -> None:
     """Take a dead holder's file away.
 
     Of several who see a dead holder one gets the file by renaming it. Another may by then have put its own in
-    its place, and rename that: whoever finds a live one's file in its hands puts it back.
+    its place, and rename that: where the file system can tell who is first, nobody does; elsewhere whoever
+    finds a live one's file in its hands puts it back.
     """
     gone = path.with_name(f".{path.name}.{token}")
+    with _first(path.parent):
+        if _holder(path) != dead:
+            return
+        try:
+            path.rename(gone)
+        except FileNotFoundError:
+            return
+        if _holder(gone) != dead:
+            with contextlib.suppress(OSError):
+                os.link(gone, path)
+        gone.unlink()
+
+
+@contextlib.contextmanager
+def _first(folder: Path) -> Iterator[None]:
+    """Let one process at a time into the block, by a lock on the folder that ends with the process.
+
+    Some file systems have no such lock for folders, or none that other machines see: then it lets all in.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        path.rename(gone)
-    except FileNotFoundError:
-        return
-    if _holder(gone) != dead:
-        with contextlib.suppress(OSError):
-            os.link(gone, path)
-    gone.unlink()
+        if fcntl is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _create(path: Path, token: str, facts: Mapping[str, str] | None = None) -> bool:
@@ -198,6 +226,18 @@ def _last_beat(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def _age(path: Path, token: str) -> float:
+    """Return how many seconds ago the file was touched, by its server's clock; 0 where it is gone."""
+    probe = path.with_name(f".{path.name}.{token}")
+    try:
+        probe.touch()
+        return probe.stat().st_mtime - path.stat().st_mtime
+    except OSError:
+        return 0.0
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def _holder(path: Path) -> dict[str, str]:
