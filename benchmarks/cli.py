@@ -16,6 +16,7 @@ from benchmarks.commands import (
     jobs,
     list,  # noqa: A004
     logs,
+    lr_find,
     prepare,
     probe,
     recipe,
@@ -47,6 +48,7 @@ app.command("table")(table.table)
 app.command("show")(show.show)
 app.command("probe")(probe.probe)
 app.command("tune")(tune.tune)
+app.command("lr-find")(lr_find.lr_find)
 app.command("list")(list.list_models)
 app.command("recipe")(recipe.recipe)
 app.command("prepare")(prepare.prepare)

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -136,6 +137,11 @@ def said(trial: Trial) -> str:
         words = ", ".join(f"{name} {value:.4g}" for name, value in trial.values.items())
         return words if trial.same_as is None else f"{words}, as trial {trial.same_as}"
     return f"{trial.state} after {trial.epochs} epochs" + (f": {trial.reason}" if trial.reason else "")
+
+
+def now() -> str:
+    """Return the time in UTC, ISO 8601, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def told(parameters: Mapping[str, Any]) -> str:

@@ -12,7 +12,6 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from threading import Event
 from typing import Any
 
@@ -21,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks.pulse import age
 from benchmarks.search_space import same
-from benchmarks.study import QUICK, TRIAL, Study, Trial
+from benchmarks.study import QUICK, TRIAL, Study, Trial, now
 from benchmarks.study_journal import UNUSABLE, distributions, heritage, journal
 from slurm.job import job_facts
 from utils.lease import Claim, HeldElsewhereError, lease
@@ -42,6 +41,7 @@ class Claimed:
         asked: as Optuna has it.
         lost: set once another process has taken the trial over.
         reported: epochs that the journal knows of.
+        keeps: whether a later trial goes on from this one's checkpoint.
     """
 
     study: Study
@@ -49,6 +49,7 @@ class Claimed:
     asked: optuna.Trial
     lost: Event
     reported: int = 0
+    keeps: bool = False
 
     def told(self, curve: Sequence[float], seconds: float) -> bool:
         """Note the first objective after each epoch so far; say whether to go no further.
@@ -252,8 +253,3 @@ def pruner(study: Study) -> optuna.pruners.BasePruner:
     if settings.pruner == "asha":
         return optuna.pruners.SuccessiveHalvingPruner()
     return optuna.pruners.MedianPruner() if settings.pruner == "median" else optuna.pruners.NopPruner()
-
-
-def now() -> str:
-    """Return the time in UTC, ISO 8601, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +68,17 @@ def carry_out(request: Request) -> Study:
         KeyboardInterrupt: stopped; the same line goes on from there.
     """
     settings = request.settings
-    optional("keras_tuner" if settings.library == "keras-tuner" else "optuna", "tune")
+    package = "keras_tuner" if settings.library == "keras-tuner" else "optuna"
+    if (
+        importlib.util.find_spec(package) is None
+    ):  # keras-tuner is not imported here: TensorFlow comes with it
+        optional(package, "tune")
     if chosen_on_test(settings.base):
         raise BenchError("This recipe chooses on test, and a study sees val alone: tune another recipe.")
+    if settings.library == "keras-tuner" and request.workers > 1:
+        raise BenchError(
+            "keras-tuner searches in one process: leave --workers at 1, or use --library optuna."
+        )
     study = begin(request)
     with Bars("trials") as bars:
         pool = Pool(study, worker_line(study, request.words), request.workers, request.hours)

@@ -22,6 +22,7 @@ from benchmarks.study import (
     open_study,
     studies,
 )
+from benchmarks.study_hyperband import sweep
 from utils.errors import BenchError
 from utils.names import lookup
 
@@ -109,7 +110,7 @@ def settings_of(search: Search, base: Base, runs: Path) -> Settings:
         library=library,
         tuner=tuner,
         pruner=pruner or ("hyperband" if tuner == "hyperband" and library == "optuna" else "none"),
-        trials=search.trials or _trials_of(name, runs),
+        trials=search.trials or _trials_of(name, runs) or _usual(library, tuner, recipe),
         objectives=objectives,
         seed=search.seed,
         recipe=recipe.model_dump(mode="json"),
@@ -125,9 +126,15 @@ def _begun(search: Search, runs: Path) -> Settings:
     return known.model_copy(update={"trials": max(known.trials, search.trials or 0)})
 
 
-def _trials_of(name: str, runs: Path) -> int:
-    """Return how many trials a study has where nobody says."""
-    return open_study(runs, name).settings.trials if name in studies(runs) else TRIALS
+def _trials_of(name: str, runs: Path) -> int | None:
+    """Return how many trials a study has that has begun; None for a new one."""
+    return open_study(runs, name).settings.trials if name in studies(runs) else None
+
+
+def _usual(library: Library, tuner: Tuner, recipe: Recipe) -> int:
+    """Return how many trials a new study has where nobody says: keras-tuner's Hyperband, a whole sweep."""
+    whole = library == "keras-tuner" and tuner == "hyperband"
+    return sweep(max(1, recipe.epochs)) if whole else TRIALS
 
 
 def _one(kind: str, name: str, known: Iterable[Name]) -> Name:

@@ -72,6 +72,11 @@ class Claim(Protocol):
     record: Trial
     lost: Event
 
+    @property
+    def keeps(self) -> bool:
+        """Say whether a later trial may go on from this one's checkpoint."""
+        ...
+
     def told(self, curve: Sequence[float], seconds: float) -> bool:
         """Note the first objective after each epoch so far; say whether to go no further."""
         ...
@@ -112,7 +117,8 @@ def carry_out(claim: Claim, around: Around) -> Trial:
         ended = claim.end(state="failed", reason=str(error))
     except Exception as error:  # noqa: BLE001 - one trial's failure is not the study's
         ended = claim.end(state="failed", reason=f"{type(error).__name__}: {error}"[:2000])
-    shutil.rmtree(folder, ignore_errors=True)
+    if not claim.keeps:
+        shutil.rmtree(folder, ignore_errors=True)
     _tidy()
     return ended
 
@@ -237,6 +243,12 @@ class _Few:
             if int(batch.indices.max(initial=0)) >= len(self.clips):
                 return
             yield batch
+
+
+def parent_process() -> int | None:
+    """Return the process that watches this worker, by what it set in its environment; None for none."""
+    told = os.environ.get("BENCH_PARENT", "")
+    return int(told) if told.isdigit() and int(told) == os.getppid() else None
 
 
 def _tidy() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from benchmarks.inputs import prepared
 from benchmarks.progress import Bars
 from benchmarks.study import Study, said, told
 from benchmarks.study_claim import claimed, known_values
-from benchmarks.tune_trial import Around, carry_out
+from benchmarks.tune_trial import Around, carry_out, parent_process
 from utils.errors import FAILURE, BenchError
 from utils.stopping import interruptible
 from wlasl.subsets import load
@@ -35,17 +34,11 @@ def work(study: Study, data: Path | None, store: Path, device: str = "auto") -> 
         base = study.settings.base
         inputs = prepared(base, load(base.split, data, bars), store, progress=bars)
         inputs.check(base)
-        around = Around(inputs, device, bars, _parent())
+        around = Around(inputs, device, bars, parent_process())
         done = 0
         while _one(study, around, bars):
             done += 1
         return done
-
-
-def _parent() -> int | None:
-    """Return the process that watches this worker, by what it set in its environment."""
-    told = os.environ.get("BENCH_PARENT", "")
-    return int(told) if told.isdigit() and int(told) == os.getppid() else None
 
 
 def _one(study: Study, around: Around, bars: Bars) -> bool:

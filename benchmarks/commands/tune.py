@@ -82,11 +82,18 @@ def _carry_out(base: tuple[Any, ...], how: tuple[Any, ...], around: dict[str, An
 def _work(runs: Path, study: str | None, clips: tuple[Path | None, Path], device: str) -> None:
     """Be a worker of a study."""
     from benchmarks.study import open_study  # noqa: PLC0415
-    from benchmarks.tune_worker import work  # noqa: PLC0415
 
     if study is None:
         raise BenchError("A worker is told its study by --study.")
-    work(open_study(runs, study), *clips, device)
+    found = open_study(runs, study)
+    if found.settings.library == "keras-tuner":
+        from benchmarks import tune_keras  # noqa: PLC0415
+
+        tune_keras.work(found, *clips, device)
+    else:
+        from benchmarks import tune_worker  # noqa: PLC0415 - Optuna takes a second
+
+        tune_worker.work(found, *clips, device)
 
 
 def _show(runs: Path, name: str) -> None:
