@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from slurm import words
-from slurm.cluster import Accounted, Queued
+from slurm.cluster import Queued
 from slurm.evidence import KINDS, Attempt, Evidence, Kind, Sign, State
 from slurm.ledger import NEVER_ARRIVED
 

@@ -95,7 +95,7 @@ def killed_by_slurm(text: str) -> str:
 
 
 def cut_by(text: str) -> str:
-    """Return why submitit put a job back into the queue, by the last warning in the job's log; empty without."""
+    """Return why submitit put a job back into the queue, by the last warning in its log; empty without."""
     warned = _WARNED.findall(text)
     return {"preempted": "preempted", "timed-out": "time limit"}[warned[-1]] if warned else ""
 

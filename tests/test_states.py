@@ -74,7 +74,7 @@ CASES = {
             SENT,
             queued=Queued("PENDING", "BeginTime", restarts=2),
             accounted=Accounted("PENDING", before=("REQUEUED", "REQUEUED")),
-            log="Caught signal SIGUSR2: this job is timed-out.\nCaught signal SIGUSR2: this job is preempted.\n",
+            log="SIGUSR2: this job is timed-out.\nSIGUSR2: this job is preempted.\n",
         ),
         State("waiting", "preempted, restart 2: begins again in a moment"),
     ),

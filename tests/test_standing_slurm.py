@@ -1,0 +1,118 @@
+"""How jobs of a real Slurm stand that ended in every way that this project tells apart."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("submitit")
+
+from benchmarks.cancelling import cancelled
+from benchmarks.standing import standing
+from benchmarks.submission import submit
+from slurm import asking, cluster
+from slurm.plan import Plan, Task
+from slurm.profiles import Profile
+
+PROGRAM = """
+import os, signal, sys, time
+
+kind = sys.argv[1]
+print("begins", flush=True)
+if kind == "exception":
+    raise KeyError("no such layer")
+elif kind == "killed":
+    os.kill(os.getpid(), signal.SIGSEGV)
+elif kind == "worker":
+    os.kill(os.getppid(), signal.SIGKILL)
+elif kind == "memory":
+    held = []
+    while True:
+        held.append(bytearray(os.urandom(1 << 20) * 40))
+        time.sleep(0.1)
+elif kind == "device":
+    sys.exit("RuntimeError: CUDA error: out of memory")
+time.sleep(120)
+"""
+EXPECTED = {
+    "exception": ("failed", "KeyError: 'no such layer'"),
+    "killed": ("failed", "killed by signal 11 (SIGSEGV)"),
+    "worker": ("failed", "killed by signal 9 (SIGKILL)"),
+    "memory": ("failed", "out of memory"),
+    "device": ("failed", "out of memory: RuntimeError: CUDA error: out of memory"),
+}
+
+
+def planned(folder: Path, kinds, **resources) -> Plan:
+    """Return a plan of tasks that end in these ways."""
+    program = folder / "ends.py"
+    program.write_text(PROGRAM)
+    tasks = tuple(Task(f"{number:016x}", (kind,), kind) for number, kind in enumerate(kinds))
+    profile = Profile(time="5", memory="250M", **resources)
+    return Plan(tasks, folder / "runs", folder / "results", profile, (sys.executable, str(program)), folder)
+
+
+def until(true, seconds=180):
+    """Wait until a question is answered with something true, and return that."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not true():
+        time.sleep(0.5)
+    return true()
+
+
+def states(plan):
+    """Return by label how the tasks of a plan stand."""
+    return {
+        row.task.label: (row.state.kind, row.state.reason) for row in standing(plan.runs, plan.results).rows
+    }
+
+
+@pytest.fixture
+def cleared(request):
+    """Collect jobs that are cancelled after the test; skip where there is no Slurm."""
+    request.getfixturevalue("slurm")
+    jobs: list[str] = []
+    yield jobs
+    cluster.cancel(jobs)
+
+
+@pytest.mark.slow
+def test_every_end_of_a_real_job_is_told_apart(cleared, tmp_path):
+    plan = planned(tmp_path, EXPECTED)
+    cleared += submit(plan, "slurm").jobs
+    until(lambda: {state[0] for state in states(plan).values()} == {"failed"})
+    assert states(plan) == EXPECTED
+
+
+@pytest.mark.slow
+def test_a_job_is_followed_through_the_queue_to_its_cancelling(cleared, tmp_path, monkeypatch):
+    plan = planned(tmp_path, ["sleep", "waits", "gone"], parallel=1)
+    (job,) = submit(plan, "slurm").jobs
+    cleared.append(job)
+    assert until(lambda: states(plan)["sleep"] == ("running", "starts"))
+    assert states(plan)["waits"] == ("waiting", "as many run as may at a time")
+    cluster.cancel([f"{job}_2"])
+    assert until(lambda: states(plan)["gone"] == ("cancelled", "left the queue before it began"))
+    rows = [row for row in standing(plan.runs, plan.results).rows if row.task.label != "gone"]
+    assert len(cancelled(rows)) == 2
+    assert until(lambda: states(plan)["sleep"] == states(plan)["waits"] == ("cancelled", ""))
+    # The same without a word of Slurm's: what the user did is known, and nothing is called failed.
+    monkeypatch.setattr(asking, "PATIENCE", 0.001)
+    assert {state[0] for state in states(plan).values()} == {"cancelled", "unknown"}
+
+
+@pytest.mark.slow
+def test_without_accounting_ends_are_told_apart_all_the_same(cleared, tmp_path, monkeypatch):
+    for name in ("sacct", "sacctmgr"):
+        command = tmp_path / "bin" / name
+        command.parent.mkdir(exist_ok=True)
+        command.write_text("#!/bin/sh\necho 'Slurm accounting storage is disabled' >&2\nexit 1\n")
+        command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    plan = planned(tmp_path, EXPECTED)
+    cleared += submit(plan, "slurm").jobs
+    until(lambda: {state[0] for state in states(plan).values()} == {"failed"})
+    assert states(plan) == EXPECTED
