@@ -61,7 +61,7 @@ def held(folder: Path, recipe: Recipe, progress: Progress, *, wait: bool) -> Ite
     with spoken(folder):
         folder.mkdir(parents=True, exist_ok=True)
     job = {name: str(value) for name, value in job_facts().items()}
-    claim = Claim(job, lambda other: _is_earlier(other, job), wait)
+    claim = Claim(job, lambda other: is_earlier(other, job), wait)
     with (
         lease(folder / LOCK, lambda name: _waits(progress, name), claim=claim) as lost,
         Pulse(folder, recipe, progress) as pulse,
@@ -73,7 +73,7 @@ def held(folder: Path, recipe: Recipe, progress: Progress, *, wait: bool) -> Ite
             raise
 
 
-def _is_earlier(other: Mapping[str, str], job: Mapping[str, str]) -> bool:
+def is_earlier(other: Mapping[str, str], job: Mapping[str, str]) -> bool:
     """Say whether a holder is an earlier start of this very Slurm job, which Slurm ended before this one."""
     mine, its = job.get("job"), other.get("job")
     if not mine or mine != its or job.get("cluster") != other.get("cluster"):

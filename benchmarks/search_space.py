@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.recipe import read_toml, revised
 from benchmarks.recipe_base import Recipe
+from benchmarks.recipe_clips import ClipRecipe
 from benchmarks.search_spaces import BLOCKS, SPACES
 from models import zoo
 from utils.errors import BenchError
@@ -209,9 +210,9 @@ def _family(model: str) -> str:
 
 def _fits(recipe: Recipe, name: str, dimension: Dimension) -> None:
     """Refuse a dimension that the recipe has no field for, or whose ends it does not take."""
-    fields = type(recipe).model_fields
-    if name not in fields or name in _NEVER:
-        known = [field for field in fields if field not in _NEVER]
+    never = _NEVER | _STORED if isinstance(recipe, ClipRecipe) else _NEVER
+    known = [field for field in type(recipe).model_fields if field not in never]
+    if name not in known:
         raise BenchError(f"{recipe.model} has no field {name!r} to search. {nearest(name, known)}")
     for value in dimension.ends():
         revised(recipe, **{name: value})
@@ -220,10 +221,12 @@ def _fits(recipe: Recipe, name: str, dimension: Dimension) -> None:
 _NEVER = frozenset(
     {
         *("model", "engine", "split", "seed", "clips", "weights", "weights_sha256", "select", "landmarks"),
-        *("test_select", "val_is_test", "crop", "margin", "store_size", "quality", "codec"),
+        *("test_select", "val_is_test"),
     }
 )
-"""Fields that say what is compared on which prepared clips: they are never searched."""
+"""Fields that say what is compared: they are never searched."""
+_STORED = frozenset({"crop", "margin", "store_size", "quality", "codec"})
+"""Fields of a recipe on pixels that say how clips are prepared: likewise. Margin is another's, too."""
 
 
 def written(space: Space) -> dict[str, str]:

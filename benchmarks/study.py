@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from benchmarks.recipe import restored
 from benchmarks.recipe_base import Recipe
@@ -75,6 +75,12 @@ class Settings(BaseModel):
     recipe: dict[str, Any]
     space: dict[str, str]
     format: int = 1
+
+    @field_validator("space")
+    @classmethod
+    def _in_order(cls, space: dict[str, str]) -> dict[str, str]:
+        """Put the fields in one order: what a search proposes depends on it."""
+        return dict(sorted(space.items()))
 
     @property
     def base(self) -> Recipe:

@@ -18,6 +18,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from benchmarks.holding import is_earlier
 from benchmarks.pulse import age
 from benchmarks.search_space import same
 from benchmarks.study import QUICK, TRIAL, Study, Trial, now
@@ -73,7 +74,8 @@ class Claimed:
         for step in range(self.reported, len(curve)):
             self.asked.report(curve[step], step + 1)
             self.reported = step + 1
-        return self.asked.should_prune()
+        # One that has come to its last epoch is complete: nothing is saved by ending it.
+        return len(curve) < self.study.settings.base.epochs and self.asked.should_prune()
 
     def _reopen(self) -> None:
         """Open the journal again, mended or rebuilt."""
@@ -124,7 +126,7 @@ def _claim(study: Study, held: contextlib.ExitStack) -> Claimed | None:
     if not any(one.state == TrialState.WAITING for one in trials) and counted(trials) >= settings.trials:
         return None
     asked = opened.ask(distributions(settings.dimensions))
-    lost = held.enter_context(lease(study.lease(asked.number), patience=TRIAL))
+    lost = held.enter_context(lease(study.lease(asked.number), patience=TRIAL, claim=_asking()))
     before = asked.user_attrs
     record = Trial(
         number=asked.number,
@@ -170,12 +172,27 @@ def is_held(study: Study, number: int) -> bool:
         if age(path) > TRIAL.stale:
             path.unlink(missing_ok=True)
             return False
-        with lease(path, patience=TRIAL, claim=Claim(wait=False)):
+        with lease(path, patience=TRIAL, claim=_asking()):
             return False
     except HeldElsewhereError:
         return True
     except OSError:
         return False
+
+
+def is_silent(study: Study) -> bool:
+    """Say whether a running trial's worker has not been heard of for a while, though not yet for long."""
+    for trial in study.all().values():
+        with contextlib.suppress(OSError):
+            if trial.state == "running" and age(study.lease(trial.number)) > 2 * TRIAL.beat:
+                return True
+    return False
+
+
+def _asking() -> Claim:
+    """Return who asks for a trial: a job that Slurm started again succeeds its earlier self at once."""
+    job = {name: str(value) for name, value in job_facts().items()}
+    return Claim(job, lambda other: is_earlier(other, job), wait=False)
 
 
 def _give_up(study: Study, opened: optuna.Study, told: FrozenTrial) -> None:

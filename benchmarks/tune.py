@@ -17,6 +17,7 @@ from benchmarks.run import Machine, Places
 from benchmarks.study import Settings, Study, begin_study
 from benchmarks.tune_best import best_recipe, stamped, tuning, write_best
 from benchmarks.tune_pool import Pool, worker_line
+from slurm.profiles import Profile
 from utils.errors import BenchError
 from utils.imports import optional
 from utils.stopping import interruptible
@@ -36,6 +37,7 @@ class Request:
         workers: how many trials are carried out side by side.
         hours: after so long no trial is left at work; None for no limit.
         seeds: of the runs of the best recipe; none for no runs.
+        profile: what a worker asks of Slurm; None for workers on this machine.
     """
 
     settings: Settings
@@ -46,6 +48,7 @@ class Request:
     workers: int = 1
     hours: float | None = None
     seeds: Sequence[int] = ()
+    profile: Profile | None = None
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -80,6 +83,9 @@ def carry_out(request: Request) -> Study:
             "keras-tuner searches in one process: leave --workers at 1, or use --library optuna."
         )
     study = begin(request)
+    if request.profile is not None:
+        _on_slurm(study, request, request.profile)
+        return study
     with Bars("trials") as bars:
         pool = Pool(study, worker_line(study, request.words), request.workers, request.hours)
         finished = pool.run(bars)
@@ -87,6 +93,47 @@ def carry_out(request: Request) -> Study:
     if finished and request.seeds:
         final_runs(study, request)
     return study
+
+
+def _on_slurm(study: Study, request: Request, profile: Profile) -> None:
+    """Hand workers to Slurm as long as there are trials to begin, or seeds to run; else say what came out."""
+    from benchmarks import tune_slurm  # noqa: PLC0415 - only where there is a Slurm
+
+    waiting, running = trials_left(study)
+    if waiting or running:
+        tune_slurm.submit(study, request, profile, most=max(1, waiting))
+        return
+    report(study)
+    if tune_slurm.missing_seeds(study, request):
+        tune_slurm.submit(study, request, profile, most=1)
+    elif request.seeds:
+        final_runs(study, request)
+
+
+def trials_left(study: Study) -> tuple[int, int]:
+    """Return how many trials of a study are to begin, and how many somebody works on."""
+    if study.settings.library == "keras-tuner":
+        from benchmarks.tune_keras import left  # noqa: PLC0415 - the other library's
+    else:
+        from benchmarks.study_claim import left  # noqa: PLC0415 - Optuna takes a second
+    return left(study)
+
+
+def be_worker(study: Study, request: Request) -> None:
+    """Carry out trials; once all have ended, run the best recipe over the seeds, where some were told.
+
+    Raises:
+        BenchError: nothing can be trained.
+        KeyboardInterrupt: somebody asked to stop.
+    """
+    if study.settings.library == "keras-tuner":
+        from benchmarks.tune_keras import work  # noqa: PLC0415 - the other library's
+    else:
+        from benchmarks.tune_worker import work  # noqa: PLC0415 - Optuna takes a second
+    work(study, request.data, request.store, request.device)
+    if request.seeds and trials_left(study) == (0, 0):
+        report(study)
+        final_runs(study, request)
 
 
 def begin(request: Request) -> Study:
@@ -97,10 +144,7 @@ def begin(request: Request) -> Study:
         inputs.check(base)
         initial_weights(base)
     study = begin_study(request.places.runs, request.settings)
-    if study.settings.library == "optuna":
-        from benchmarks.study_claim import left  # noqa: PLC0415 - Optuna takes a second
-
-        left(study)
+    trials_left(study)  # makes the journal: workers that all made it would get in each other's way
     return study
 
 

@@ -75,8 +75,8 @@ class Claimed:
         return self.record
 
 
-def work(study: Study, data: Path | None, store: Path, device: str = "auto") -> None:
-    """Carry out keras-tuner's search, from where it was cut.
+def work(study: Study, data: Path | None, store: Path, device: str = "auto") -> int:
+    """Carry out keras-tuner's search, from where it was cut; return how many trials there are.
 
     Raises:
         BenchError: nothing can be trained, or trial after trial fails.
@@ -91,6 +91,7 @@ def work(study: Study, data: Path | None, store: Path, device: str = "auto") -> 
         _search(study, Around(inputs, device, bars, parent_process()))
     write_text(_ended(study), "")
     shutil.rmtree(study.folder / "work", ignore_errors=True)
+    return len(study.all())
 
 
 def left(study: Study) -> tuple[int, int]:

@@ -24,7 +24,7 @@ _POLL = 0.5
 _LOOK = 10.0
 """So often trials are looked after whose worker may be gone."""
 _CRASHES = 5
-"""Workers that may end by a signal or a fault, one after the other, with no trial ended in between."""
+"""Workers that may be killed, one after the other, with no epoch trained in between."""
 _STOPPED = 130
 
 
@@ -56,6 +56,7 @@ class Pool:
     _workers: list[_Worker] = field(default_factory=list)
     _seen: set[int] = field(default_factory=set)
     _crashes: int = 0
+    _was: int = -1
 
     def run(self, progress: Progress) -> bool:
         """Work until every trial has ended; say whether that is so.
@@ -95,11 +96,9 @@ class Pool:
 
     def _left(self) -> tuple[int, int]:
         """Return how many trials are to begin, and how many are at work."""
-        if self.study.settings.library == "keras-tuner":
-            from benchmarks.tune_keras import left  # noqa: PLC0415 - the other library's
-        else:
-            from benchmarks.study_claim import left  # noqa: PLC0415 - Optuna takes a second
-        return left(self.study)
+        from benchmarks.tune import trials_left  # noqa: PLC0415 - it builds on this module
+
+        return trials_left(self.study)
 
     def _start(self) -> None:
         """Start one more worker."""
@@ -130,11 +129,16 @@ class Pool:
             code = worker.process.returncode
             if code in {0, _STOPPED}:
                 continue
-            self._crashes += 1
+            self._crashes = self._crashes + 1 if self._far() == self._was else 1
+            self._was = self._far()
             if code > 0 or self._crashes >= _CRASHES:
                 raise BenchError(
                     f"A worker ended with {_how(code)}: {_last_line(worker.log)}", exit_code=FAILURE
                 )
+
+    def _far(self) -> int:
+        """Return a number that grows with every epoch of every trial."""
+        return sum(trial.epochs for trial in self.study.all().values())
 
     def _tell(self, progress: Progress) -> None:
         """Move the bar for every trial that has ended since."""
@@ -142,7 +146,6 @@ class Pool:
         fresh = [n for n, trial in trials.items() if trial.state in FINISHED and n not in self._seen]
         for number in fresh:
             self._seen.add(number)
-            self._crashes = 0
             progress.advance(_headline(self.study, trials))
             progress.say(f"trial {number}: {said(trials[number])}")
 
@@ -190,4 +193,14 @@ def worker_line(study: Study, options: Sequence[str]) -> list[str]:
     from wlasl.root import project_folder  # noqa: PLC0415 - where this project lies
 
     door = project_folder() / "wlasl_bench.py"
-    return [sys.executable, str(door), "tune", "--study", study.settings.study, "--worker", *options]
+    return [
+        sys.executable,
+        str(door),
+        "tune",
+        "--study",
+        study.settings.study,
+        "--worker",
+        "--seeds",
+        "none",
+        *options,
+    ]

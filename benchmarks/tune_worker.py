@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from benchmarks.inputs import prepared
 from benchmarks.progress import Bars
 from benchmarks.study import Study, said, told
-from benchmarks.study_claim import claimed, known_values
+from benchmarks.study_claim import claimed, is_silent, known_values
 from benchmarks.tune_trial import Around, carry_out, parent_process
 from utils.errors import FAILURE, BenchError
 from utils.stopping import interruptible
 from wlasl.subsets import load
 
+_POLL = 5.0
 HOPELESS = 5
 """A study whose first trials fail so often ends: every other one would fail alike."""
 
@@ -36,9 +38,13 @@ def work(study: Study, data: Path | None, store: Path, device: str = "auto") -> 
         inputs.check(base)
         around = Around(inputs, device, bars, parent_process())
         done = 0
-        while _one(study, around, bars):
-            done += 1
-        return done
+        while True:
+            if _one(study, around, bars):
+                done += 1
+            elif is_silent(study):
+                time.sleep(_POLL)  # that trial's worker may be gone, and then it is to be tried again
+            else:
+                return done
 
 
 def _one(study: Study, around: Around, bars: Bars) -> bool:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from benchmarks.commands.options import Data, Landmarks, Results, Runs, Set, Split, Store
 from benchmarks.commands.run import known_device
 from utils.errors import BenchError
+from utils.names import lookup
+
+if TYPE_CHECKING:
+    from slurm.profiles import Profile
 
 
 def tune(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
@@ -48,6 +52,17 @@ def tune(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     results: Results = None,
     runs: Runs = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    cluster: Annotated[str, typer.Option(help="Where workers run: local or slurm.")] = "local",
+    profile: Annotated[
+        str | None, typer.Option(help="What a worker asks Slurm for, by name, from your profiles.")
+    ] = None,
+    profiles: Annotated[
+        Path | None, typer.Option(help="File of profiles; else ~/.config/wlasl-bench/profiles.toml.")
+    ] = None,
+    resource: Annotated[
+        list[str] | None,
+        typer.Option(help="key=value over the profile, such as time=2:00:00; several times."),
+    ] = None,
     worker: Annotated[bool, typer.Option("--worker", hidden=True)] = False,  # noqa: FBT002
     show: Annotated[str | None, typer.Option(metavar="STUDY", help="Draw and print a study.")] = None,
 ) -> None:
@@ -60,14 +75,32 @@ def tune(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     store = store or home / "data" / "stores"
     if show is not None:
         _show(places.runs, show)
-    elif worker:
-        _work(places.runs, study, (data, store), known_device(device))
-    else:
-        told = {"engine": engine, "weights": weights, "landmarks": landmarks}
-        base = (model, split, recipe_name, told, settings or ())
-        how = (study, tuner, objective, trials, pruner, library, search_seed, search or (), space)
-        around = {"data": data, "store": store, "places": places, "device": known_device(device)}
-        _carry_out(base, how, {**around, "workers": workers, "hours": hours}, seeds)
+        return
+    around: dict[str, Any] = {"data": data, "store": store, "places": places, "device": known_device(device)}
+    if worker:
+        _work(study, around, seeds)
+        return
+    told = {"engine": engine, "weights": weights, "landmarks": landmarks}
+    base = (model, split, recipe_name, told, settings or ())
+    how = (study, tuner, objective, trials, pruner, library, search_seed, search or (), space)
+    around |= {"workers": workers, "hours": hours, "profile": _profile(cluster, profile, profiles, resource)}
+    _carry_out(base, how, around, seeds)
+
+
+def _profile(
+    cluster: str, name: str | None, profiles: Path | None, resource: list[str] | None
+) -> Profile | None:
+    """Return what a worker asks of Slurm; None for workers on this machine."""
+    if lookup("cluster", cluster, {"local": "", "slurm": "yes"}) != "yes":
+        if name or profiles or resource:
+            raise BenchError("--profile, --profiles and --resource are for --cluster slurm.")
+        return None
+    from slurm.cluster import installed  # noqa: PLC0415 - `bench --help` needs none of it
+    from slurm.profiles import profile  # noqa: PLC0415
+
+    if not installed():
+        raise BenchError("There is no Slurm here (sbatch, squeue). Use --cluster local.")
+    return profile(name, profiles, resource or ())
 
 
 def _carry_out(base: tuple[Any, ...], how: tuple[Any, ...], around: dict[str, Any], seeds: str) -> None:
@@ -79,21 +112,16 @@ def _carry_out(base: tuple[Any, ...], how: tuple[Any, ...], around: dict[str, An
     tuning.carry_out(tuning.Request(settings, seeds=seeds_of(seeds), **around))
 
 
-def _work(runs: Path, study: str | None, clips: tuple[Path | None, Path], device: str) -> None:
+def _work(name: str | None, around: dict[str, Any], seeds: str) -> None:
     """Be a worker of a study."""
+    from benchmarks import tune as tuning  # noqa: PLC0415 - it brings the data pipeline in
     from benchmarks.study import open_study  # noqa: PLC0415
+    from benchmarks.tune_asked import seeds_of  # noqa: PLC0415
 
-    if study is None:
+    if name is None:
         raise BenchError("A worker is told its study by --study.")
-    found = open_study(runs, study)
-    if found.settings.library == "keras-tuner":
-        from benchmarks import tune_keras  # noqa: PLC0415
-
-        tune_keras.work(found, *clips, device)
-    else:
-        from benchmarks import tune_worker  # noqa: PLC0415 - Optuna takes a second
-
-        tune_worker.work(found, *clips, device)
+    study = open_study(around["places"].runs, name)
+    tuning.be_worker(study, tuning.Request(study.settings, seeds=seeds_of(seeds), **around))
 
 
 def _show(runs: Path, name: str) -> None:
