@@ -127,6 +127,8 @@ def _submitted(one: Sent, known: Known) -> Row:
     if state.kind not in {"done", "running"}:
         state = _of_its_log(evidence, state, one)
     node = queued.node if queued is not None else accounted.node if accounted is not None else ""
+    # How far it was before stands in the row, though it is no evidence of how it stands now.
+    beat, result = known.beats.get(key), known.results.get(key)
     told = Row(key, *_asked(one.task, beat, result), state, task=one.task, submission=one.submission)
     return _filled(replace(told, job=job, node=node), beat, result)
 
