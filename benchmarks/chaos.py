@@ -55,17 +55,22 @@ def acts(*, short: bool) -> list[Act]:
     """Return the rows: minutes of them, or a minute."""
     local, cluster = chaos_local, chaos_slurm
     away, kills = (10.0, 8) if short else (60.0, 50)
-    sizes = [Size(40, 6, 0.02), Size(12), Size(12), Size(12, 8, 0.05), Size(10, 2, 0.0), Size(8, 8, 0.1)]
+    sizes = [Size(40, 6, 0.02), Size(12), Size(12), Size(12, 8, 0.1), Size(10, 2, 0.0), Size(8, 8, 0.1)]
     if not short:
         sizes = [
             Size(1000, 6, 0.02, 4),
             Size(60),
             Size(60),
-            Size(80, 8, 0.1),
+            Size(80, 8, 0.15),
             Size(106, 2, 0.0),
             Size(24, 8, 0.1),
         ]
-    faults = partial(cluster.faults, count=4 if short else 24, crashes=0 if short else 2)
+    faults = partial(
+        cluster.faults,
+        count=4 if short else 24,
+        crashes=0 if short else 2,
+        kinds=chaos_slurm.KINDS[:2] if short else chaos_slurm.KINDS,
+    )
     plays: list[tuple[str, Callable[[Scene], Row], Callable[[], str], str]] = [
         ("workers", partial(local.killed_workers, kills=10 if short else 200), lambda: "", ""),
         ("disk", local.full_disk, local.why_not, "all"),
@@ -92,7 +97,7 @@ def played(act: Act, folder: Path, seed: int, say: Callable[[str], object]) -> R
     home = folder / act.name
     home.mkdir(parents=True)
     began = time.monotonic()
-    scene = Scene(home, act.size, Random(f"{seed} {act.name}"), say, profile=JOB)
+    scene = Scene(home, act.size, Random(f"{seed} {act.name}"), say, profile=JOB, cache=folder / "pyc")
     try:
         row = _on_its_disk(act, scene)
     except BenchError as error:

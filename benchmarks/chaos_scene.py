@@ -52,6 +52,8 @@ class Scene:
         random: draws when and whom a fault hits.
         say: hears what happens.
         results: of records, where that is not in the folder.
+        profile: what a run asks of Slurm.
+        cache: of compiled modules, where that is not in the folder.
     """
 
     folder: Path
@@ -60,6 +62,7 @@ class Scene:
     say: Callable[[str], object] = print
     results: Path | None = None
     profile: Profile = field(default_factory=Profile)
+    cache: Path | None = None
 
     @property
     def places(self) -> Places:
@@ -79,7 +82,7 @@ class Scene:
             environment={
                 PACE: str(self.size.pace),
                 # Imports are most of a made run: none is compiled twice.
-                "PYTHONPYCACHEPREFIX": str(self.folder / "pyc"),
+                "PYTHONPYCACHEPREFIX": str(self.cache or self.folder / "pyc"),
                 "PYTHONDONTWRITEBYTECODE": "",
             },
         )

@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.chaos_row import Row
-from benchmarks.chaos_scene import Scene, kill, processes, until
+from benchmarks.chaos_scene import Scene, at_work, kill, until
+from benchmarks.pulse import pulses
 from slurm.asking import ask
 from slurm.ledger import Ledger
 from slurm.plan import DOOR
 from utils.errors import FAILURE, BenchError
 
 LAB = DOOR.parent / ".ci" / "slurm"
-ROUNDS = 12
-WORKER = "wlasl_bench.py"
+PATIENCE = 600.0
+"""Seconds after which what is missing counts as lost."""
+WAITS = "wlasl_bench.py"
 """In the command line of the process that waits for a run in a job."""
 
 
@@ -32,7 +34,11 @@ def why_not() -> str:
     return "" if os.geteuid() == 0 else "only root can crash nodes"
 
 
-def faults(scene: Scene, count: int, crashes: int) -> Row:
+KINDS = ("kill", "requeue", "scancel", "kill", "requeue", "scancel", "kill")
+"""Faults in turn. A run that was cancelled is submitted again once its sign of life is old: in a minute."""
+
+
+def faults(scene: Scene, count: int, crashes: int, kinds: Sequence[str] = KINDS) -> Row:
     """Submit a sweep twice at once, and meet it with faults of every kind while it runs."""
     scene.plan()
     twice = [threading.Thread(target=scene.submit, args=("slurm",)) for _ in range(2)]
@@ -40,11 +46,11 @@ def faults(scene: Scene, count: int, crashes: int) -> Row:
         thread.start()
     for thread in twice:
         thread.join()
-    jobs = _jobs(scene)
-    again = len(jobs) - scene.size.runs
+    again = len(jobs(scene)) - scene.size.runs
     done = dict.fromkeys(("kill", "requeue", "scancel"), 0)
     down = 0
-    for _ in range(ROUNDS):
+    end = time.monotonic() + PATIENCE
+    while scene.done() < scene.size.runs and time.monotonic() < end:
         while active(scene) and scene.done() < scene.size.runs:
             time.sleep(scene.random.uniform(0.3, 1.2))
             share = (scene.done() + 1) / scene.size.runs
@@ -52,56 +58,65 @@ def faults(scene: Scene, count: int, crashes: int) -> Row:
                 down += 1
                 crash(scene, 1 + down % 2)
             elif sum(done.values()) < count and sum(done.values()) <= count * share:
-                kind = _hit(scene, sum(done.values()))
+                kind = _hit(scene, kinds[sum(done.values()) % len(kinds)], sum(done.values()))
                 if kind:
                     done[kind] += 1
-        if scene.done() >= scene.size.runs:
-            break
         scene.submit("slurm")
-    until(lambda: not active(scene), 240, "the queue to be empty")
+        time.sleep(2)
+    finish(scene)
     told = f"{done['kill']} KILL, {done['requeue']} requeue, {done['scancel']} scancel"
     told += f", {down} node crashes, submitted twice at once ({again} jobs too many)"
     return Row("Slurm: faults of all kinds", told, scene.audit(), sum(done.values()) >= count and again == 0)
 
 
-def _hit(scene: Scene, number: int) -> str:
+def _hit(scene: Scene, kind: str, number: int) -> str:
     """Bring one fault upon one running job; return its kind, empty where nobody was at work."""
-    kind = ("kill", "requeue", "scancel", "kill", "requeue", "scancel", "kill")[number % 7]
-    running = sorted(job for job, state in _jobs(scene).items() if state == "RUNNING")
+    working = _at_work(scene)
+    if not working:
+        return ""
+    process, job = scene.random.choice(working)
     if kind == "kill":
         # In turn the run itself, whoever waits for it in the job, and Slurm's own step daemon.
-        which = number // 3 % 3
-        found = _workers(scene, which)
-        return "kill" if found and kill(scene.random.choice(found)) else ""
-    if not running:
-        return ""
-    job = scene.random.choice(running)
+        victims = (process, *_above(process, WAITS), *_above(process, "slurmstepd"))
+        victim = victims[number // 3 % len(victims)]
+        scene.say(f"kill -9 of {_name(victim)} {victim} of job {job}")
+        return kind if kill(victim) else ""
     command = ["scancel", job] if kind == "scancel" else ["scontrol", "requeue", job]
     answer = ask(command)
     scene.say(f"{' '.join(command)}: {'done' if answer and not answer.code else 'refused'}")
     return kind if answer and not answer.code else ""
 
 
-def _workers(scene: Scene, which: int) -> list[int]:
-    """Return processes of running jobs: runs (0), those that wait for them (1), or step daemons (2)."""
-    if which == 0:
-        return list(processes(scene.folder))
-    waiting = list(processes(scene.folder, (WORKER, "worker")))
-    return waiting if which == 1 else [daemon for pid in waiting for daemon in _step_daemon(pid)]
+def _at_work(scene: Scene) -> list[tuple[int, str]]:
+    """Return the runs that hold their lease and train, each with its job."""
+    found = []
+    for beat in pulses(scene.places.runs):
+        process, job = int(beat.facts["pid"]), beat.facts["job"]
+        if beat.alive and job and at_work(process):
+            found.append((process, f"{job['array']}_{job['task']}"))
+    return found
 
 
-def _step_daemon(process: int) -> list[int]:
-    """Return the step daemon above a process, if there is one."""
+def _above(process: int, name: str) -> list[int]:
+    """Return the nearest process above one whose command line has a name, if there is one."""
     while process > 1:
         try:
             words = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            name = Path(f"/proc/{process}/comm").read_text(encoding="utf-8").strip()
+            process = int(words[1])
+            line = Path(f"/proc/{process}/cmdline").read_bytes()
         except OSError:
             return []
-        if name == "slurmstepd":
+        if name.encode() in line:
             return [process]
-        process = int(words[1])
     return []
+
+
+def _name(process: int) -> str:
+    """Return what a process is called."""
+    try:
+        return Path(f"/proc/{process}/comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return "nobody"
 
 
 def crash(scene: Scene, node: int) -> None:
@@ -135,21 +150,22 @@ def controller_away(scene: Scene, seconds: float) -> Row:
 
 def finish(scene: Scene) -> None:
     """Submit what is missing until all is there, and wait for the queue to be empty."""
-    for _ in range(ROUNDS):
+    end = time.monotonic() + PATIENCE
+    while scene.done() < scene.size.runs and time.monotonic() < end:
         until(lambda: not active(scene) or scene.done() >= scene.size.runs, 300, "the sweep to end")
-        if scene.done() >= scene.size.runs:
-            break
-        scene.submit("slurm")
+        if scene.done() < scene.size.runs:
+            scene.submit("slurm")
+            time.sleep(2)
     until(lambda: not active(scene), 240, "the queue to be empty")
 
 
 def active(scene: Scene) -> bool:
     """Say whether Slurm still has something to do for this scene; a controller that is silent may have."""
-    jobs = _jobs(scene)
-    return any(state in {"PENDING", "RUNNING", "COMPLETING", "CONFIGURING"} for state in jobs.values())
+    busy = {"PENDING", "RUNNING", "COMPLETING", "CONFIGURING"}
+    return not busy.isdisjoint(jobs(scene).values())
 
 
-def _jobs(scene: Scene) -> dict[str, str]:
+def jobs(scene: Scene) -> dict[str, str]:
     """Return the states of all jobs of this scene that the controller remembers."""
     names = {chunk.name for one in Ledger(scene.places.runs).submissions() for chunk in one.chunks()}
     answer = ask(["squeue", "-h", "--array", "--states=all", "-o", "%i|%T|%j"])

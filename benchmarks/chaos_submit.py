@@ -14,8 +14,7 @@ from pathlib import Path
 from benchmarks.chaos_kill import COUNTED
 from benchmarks.chaos_row import Row
 from benchmarks.chaos_scene import Scene
-from benchmarks.chaos_slurm import finish
-from slurm.ledger import Ledger
+from benchmarks.chaos_slurm import finish, jobs
 from slurm.plan import DOOR
 from utils.errors import FAILURE, BenchError
 
@@ -47,7 +46,7 @@ def killed_submitter(scene: Scene, kills: int) -> Row:
         _typed(scene, part, 0)
     finish(scene)
     faults = f"{hit} kill -9 at {kills} of {moments} moments, sbatch that died or lied {len(LIES)} times"
-    note = f"{_handed_over_twice(scene)} runs were handed over twice"
+    note = f"{len(jobs(scene)) - scene.size.runs} jobs too many, which found nothing to do"
     return Row("Slurm: submitter killed", faults, scene.audit(), hit >= kills * 9 // 10, note)
 
 
@@ -94,13 +93,3 @@ def _false_sbatch(folder: Path, lie: str) -> Path:
     script.write_text(f"#!/bin/sh\n{lie.format(sbatch=shutil.which('sbatch'))}\n", encoding="utf-8")
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     return folder
-
-
-def _handed_over_twice(scene: Scene) -> int:
-    """Count the tasks that Slurm was given more than once, by the ledger."""
-    counts: dict[str, int] = {}
-    for submission in Ledger(scene.places.runs).submissions():
-        for chunk in submission.chunks():
-            for key in chunk.keys if chunk.state == "submitted" else ():
-                counts[key] = counts.get(key, 0) + 1
-    return sum(count > 1 for count in counts.values())
