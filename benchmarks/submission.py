@@ -17,7 +17,7 @@ from slurm.ledger import Cluster, Ledger
 from slurm.plan import Plan, Task
 from slurm.submission import Chunk, Submission
 from utils.errors import FAILURE, BenchError
-from utils.files import read_json
+from utils.files import read_json, write_text
 
 _LOOK = 0.5
 """Seconds between two looks at a local pool."""
@@ -74,6 +74,7 @@ def submit(
     where: Cluster,
     *,
     retry: Iterable[str] = (),
+    again: bool = False,
     waiting: Callable[[str], object] = lambda _: None,
 ) -> Submitted:
     """Submit what is missing of a plan, and say what was not submitted and why.
@@ -84,6 +85,7 @@ def submit(
         plan: what is wanted.
         where: slurm, local (starts a pool that outlives this process) or debug (carries out, task by task).
         retry: keys of failed tasks that are to be submitted all the same.
+        again: put results aside and forget checkpoints of whatever is not queued or running, to train anew.
         waiting: hears who else is submitting.
 
     Raises:
@@ -93,6 +95,9 @@ def submit(
     with ledger.held(waiting):
         healed = ledger.heal(cluster.by_name)
         found = sort_out(plan, ledger, retry=retry, answered=healed)
+        if again:
+            put_aside(plan, [*found.done, *found.missing, *(task for task, _ in found.failed)])
+            found = sort_out(plan, ledger, answered=healed)
         if not found.missing:
             return Submitted(found)
         part = plan.of(task.key for task in found.missing)
@@ -131,6 +136,22 @@ def sort_out(plan: Plan, ledger: Ledger, *, retry: Iterable[str] = (), answered:
         else:
             kinds["missing"].append(task)
     return Sorted(**{name: tuple(tasks) for name, tasks in kinds.items()})
+
+
+def put_aside(plan: Plan, tasks: Iterable[Task]) -> None:
+    """Put records of tasks into their runs' folders, and delete their checkpoints: nothing of them counts.
+
+    Once, when they are submitted: a run that is then cut goes on from its checkpoint like any other.
+    """
+    keys = {task.key for task in tasks}
+    for key, record in index(plan.results).items():
+        if key in keys:
+            kept = plan.runs / record.id / f"replaced-{time.strftime('%Y%m%d-%H%M%S')}.json"
+            write_text(kept, record.path.read_text(encoding="utf-8"))
+            record.path.unlink()
+    for beat in pulses(plan.runs):
+        for path in (plan.runs / beat.id).glob("*.ckpt*") if beat.asked in keys else ():
+            path.unlink(missing_ok=True)
 
 
 def array_size(plan: Plan) -> int:
@@ -225,12 +246,13 @@ def _handed_over(submission: Submission, chunk: Chunk) -> Chunk:
         return replace(chunk, job=script.submitted(submission, chunk), state="submitted")
     except BenchError as error:
         why = str(error)
+    # Not after a refusal: accounting keeps jobs that were refused, too.
+    if not any(word in why.lower() for word in _UNANSWERED):
+        return replace(chunk, state="refused", why=why)
     known = cluster.by_name([chunk.name])
     if known and chunk.name in known:
         return replace(chunk, job=known[chunk.name], state="submitted")
-    if known is None or any(word in why.lower() for word in _UNANSWERED):
-        return replace(chunk, why=why)
-    return replace(chunk, state="refused", why=why)
+    return replace(chunk, why=why)
 
 
 def _in_turn(submission: Submission) -> None:

@@ -37,7 +37,7 @@ def show_plan(plan: Plan, where: Cluster) -> None:
     _print(f"\n{_count(len(found.missing), 'run')} would be submitted ({where}); nothing was.")
 
 
-def carry_out(plan: Plan, where: Cluster, *, wait: bool) -> None:
+def carry_out(plan: Plan, where: Cluster, *, wait: bool, again: bool = False) -> None:
     """Submit a plan, say what became of it, and wait for local runs where that is asked for.
 
     Raises:
@@ -48,7 +48,9 @@ def carry_out(plan: Plan, where: Cluster, *, wait: bool) -> None:
         raise BenchError("--wait is for the local cluster; `bench status --watch` shows jobs of Slurm.")
     if where == "debug":
         _print(f"{_count(len(plan.tasks), 'run')}, one after the other")
-    told = submit(plan, where, waiting=lambda name: _print(f"{name} is submitting: waiting for it"))
+    told = submit(
+        plan, where, again=again, waiting=lambda name: _print(f"{name} is submitting: waiting for it")
+    )
     _print_known(told.sorted)
     _print_submitted(told, where)
     if told.refused:

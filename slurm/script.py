@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shlex
 import sys
@@ -55,7 +57,8 @@ def submitted(submission: Submission, chunk: Chunk) -> str:
     executor = slurm.SlurmExecutor(_jobs(folder), max_num_timeout=plan.profile.requeues)
     executor.parameters.update(options(plan, folder, chunk.name), map_count=len(chunk.keys))
     try:
-        with optional("submitit.helpers", "slurm").clean_env():
+        # Submitit prints what sbatch says against a job; it is raised too.
+        with optional("submitit.helpers", "slurm").clean_env(), contextlib.redirect_stderr(io.StringIO()):
             job = executor._submit_command(command(folder, chunk.name))  # noqa: SLF001 - a job without a pickle
     except (utils.FailedJobError, utils.FailedSubmissionError, RuntimeError, OSError) as error:
         raise BenchError(_complaint(error), exit_code=FAILURE) from error

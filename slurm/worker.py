@@ -27,6 +27,8 @@ _RESERVE = 15.0
 """Of the seconds between warning and end, so many are kept for putting the job back into the queue."""
 _HELD = 90.0
 """Who was asked to stop, but not by us, is mostly killed within so many seconds, by Slurm."""
+_LATER = (5.0, 10.0, 20.0, 40.0)
+"""Seconds after which a task that another process is at is tried again."""
 
 
 def serve(folder: Path, name: str, progress_in: Callable[[Path], Progress] = lambda _: unknown) -> None:
@@ -101,11 +103,13 @@ class Worker:
         if submission.is_cancelled(self.task.key):
             _say("it was cancelled")
             raise SystemExit(STOPPED)
-        tries = Tries(self.progress)
-        code = self._attempt(submission)
-        while _alone() and tries.again(self.task.key, code):
-            _say(f"its process was killed by signal {-code}: it is started again")
-            code = self._attempt(submission)
+        code = self._killed_or_not(submission)
+        # Who holds the run may be dying: a lease outlives its holder by the better part of a minute.
+        for seconds in _LATER:
+            if code != ELSEWHERE or not _alone():
+                break
+            time.sleep(seconds)
+            code = self._killed_or_not(submission)
         if code == STOPPED:
             self._wait_for_slurm()
         # One process of several that leaves must take the others with it.
@@ -135,6 +139,15 @@ class Worker:
 
     # Submitit looks for the one name and calls the other.
     __submitit_checkpoint__ = checkpoint
+
+    def _killed_or_not(self, submission: Submission) -> int:
+        """Carry the task out, again where its process is killed, and return how it ended."""
+        tries = Tries(self.progress)
+        code = self._attempt(submission)
+        while _alone() and tries.again(self.task.key, code):
+            _say(f"its process was killed by signal {-code}: it is started again")
+            code = self._attempt(submission)
+        return code
 
     def _attempt(self, submission: Submission) -> int:
         """Start the task's process and return how it ended."""

@@ -164,6 +164,23 @@ def test_a_result_lacks_what_evaluate_on_asks_for_until_it_has_it(plan: Plan, ma
     assert sort_out(more, Ledger(plan.runs)).missing == (task,)
 
 
+@pytest.mark.usefixtures("fake")
+def test_to_train_anew_puts_results_aside_and_forgets_checkpoints_once(plan: Plan, make_record):
+    record = make_record()
+    path = write_record(plan.results, record)
+    task = Task(asked_of(record.recipe), ())
+    more = Plan((task, *plan.tasks), plan.runs, plan.results, Profile(), PROGRAM, plan.cwd)
+    for key in (task.key, "a"):
+        beat(plan.runs, key, state="stopped")
+        (plan.runs / f"id{key}" / "last.ckpt").write_text("x")
+    told = submit(more, "slurm", again=True)
+    assert told.submission.plan.tasks == more.tasks
+    assert not path.exists()
+    assert len(list((plan.runs / record.id).glob("replaced-*.json"))) == 1
+    assert list(plan.runs.glob("*/last.ckpt")) == []
+    assert submit(more, "slurm", again=True).submission is None, "what is queued is left alone"
+
+
 def beat(runs: Path, key: str, state: str = "running", age: float = 0.0) -> None:
     folder = runs / f"id{key}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -49,6 +49,7 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         list[str] | None,
         typer.Option(metavar="SPLIT[:LANDMARKS]", help="As of `bench run`; several times."),
     ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Train anew where a result is there.")] = False,  # noqa: FBT002
     cluster: Annotated[
         str | None, typer.Option(help="slurm, local or debug; else slurm where there is one, else local.")
     ] = None,
@@ -98,7 +99,7 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     elif dry_run:
         submit_report.show_plan(plan, _cluster(cluster))
     else:
-        submit_report.carry_out(plan, _cluster(cluster), wait=wait)
+        submit_report.carry_out(plan, _cluster(cluster), wait=wait, again=again)
 
 
 def _planned(
