@@ -185,6 +185,8 @@ def _asked_of_accounting(known: Known, run: Runner) -> Known:
     if not jobs:
         return known
     found = cluster.account(jobs, min(_made(one.submission) for one in asked), run=run)
+    if found is None and known.queue is None:  # one silence is said once
+        return known
     if found is None:
         note = (
             "Slurm's accounting (sacct) does not answer: reasons come from the queue, logs and signs of life."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -18,50 +18,62 @@ ORDER = ("running", "waiting", "unknown", "stopped", "cancelled", "failed", "don
 """Kinds of states, those that people look for first before others."""
 _COLOURS = {"running": "cyan", "failed": "red", "done": "green", "unknown": "yellow", "cancelled": "magenta"}
 _LEAST = 3
-"""Rows of each kind that are shown however small a terminal is."""
+"""Rows of each kind that are shown however little room there is."""
+_MOST = 200
+"""Rows that are shown at a time where nobody says how much room there is."""
+_FRAME = 5
+"""Lines around the rows: heading, rule, a gap, the numbers, and the cursor's."""
+_WIDE = 100
+"""Columns of a terminal that has room for everything."""
 
 
-def rendered(found: Standing, height: int | None = None) -> RenderableType:
+def rendered(found: Standing, width: int = _WIDE, height: int | None = None) -> RenderableType:
     """Lay out how everything stands: a table, what could not be found out, and the numbers.
 
     Args:
         found: what was found out.
-        height: lines that there are; None for as many as it takes.
+        width: columns that there are.
+        height: lines that there are, of which it takes no more; None where a table may be long.
     """
-    if not found.rows:
-        return Group(
-            *map(Text, (*found.notes, "Nothing was submitted, and no run lives. `bench submit` starts some."))
-        )
-    rows = sorted(found.rows, key=_place)
-    groups = [[row for row in rows if row.state.kind == kind] for kind in ORDER]
-    room = _rooms(
-        [len(group) for group in groups], height - _FRAME - len(found.notes) if height else len(rows)
-    )
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    for name, cell in _COLUMNS.items():
-        table.add_column(
-            name, justify="right" if cell in _RIGHT else "left", no_wrap=name != "Why", overflow="fold"
-        )
-    for group, shown in zip(groups, room, strict=True):
-        for row in group[:shown]:
-            table.add_row(
-                *(
-                    Text(cell(row), style=_COLOURS.get(row.state.kind, "") if cell is _kind else "")
-                    for cell in _COLUMNS.values()
-                )
-            )
-        if group[shown:]:
-            table.add_row(
-                Text(f"and {len(group) - shown}", style="dim"),
-                *[""] * 3,
-                Text(f"{group[0].state.kind}", style="dim"),
-            )
     notes = [Text(note, style="yellow") for note in found.notes]
-    return Group(table, Text(), *notes, Text(summary(found), style="bold"))
+    if not found.rows:
+        return Group(*notes, Text("Nothing was submitted, and no run lives. `bench submit` starts some."))
+    rows = sorted(found.rows, key=_place)
+    groups = [group for kind in ORDER if (group := [row for row in rows if row.state.kind == kind])]
+    lines = _MOST if height is None else height - _FRAME - len(notes)
+    rooms = _rooms([len(group) for group in groups], lines)
+    table = _table(width, fold=height is None)
+    for group, room in zip(groups, rooms, strict=True):
+        _fill(table, group, room, width)
+    more = [Text("--failed, --model and --split show fewer; --json has all.", style="dim")]
+    hint = more if height is None and sum(rooms) < len(rows) else []
+    return Group(table, Text(), *notes, *hint, Text(summary(found), style="bold"))
 
 
-_FRAME = 5
-"""Lines around the rows: heading, rule, a gap, the numbers, and the cursor's."""
+def _table(width: int, *, fold: bool) -> Table:
+    """Return an empty table; its reasons take several lines where they may."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    for name in _names(width):
+        justify: Literal["left", "right"] = "right" if name in _RIGHT else "left"
+        wraps = name == "Why" and fold
+        table.add_column(name, justify=justify, no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
+    return table
+
+
+def _fill(table: Table, group: Sequence[Row], room: int, width: int) -> None:
+    """Add rows that stand alike, as many as there is room for, and the number of the others."""
+    for row in group[:room]:
+        style = _COLOURS.get(row.state.kind, "")
+        cells = [(name, _COLUMNS[name](row)) for name in _names(width)]
+        table.add_row(*(Text(text, style=style if name == "State" else "") for name, text in cells))
+    if left := len(group) - room:
+        words = {"Run": f"and {left} more", "State": group[0].state.kind}
+        table.add_row(*(Text(words.get(name, ""), style="dim") for name in _names(width)))
+
+
+def _names(width: int) -> list[str]:
+    """Return the columns that there is room for."""
+    return [name for name in _COLUMNS if width >= _WIDE or name not in _ONLY_WIDE]
 
 
 def _place(row: Row) -> tuple[Any, ...]:
@@ -189,4 +201,5 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
     "Where": _where,
     "Why": _why,
 }
-_RIGHT = {_epoch, _best, _left}
+_RIGHT = {"Epoch", "Best", "Left"}
+_ONLY_WIDE = {"Where"}

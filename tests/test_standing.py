@@ -262,7 +262,7 @@ def test_a_thousand_jobs_take_two_questions_and_little_time(places):
 def printed(found, height=None, width=140):
     """Return how everything stands as a terminal of this size shows it."""
     console = Console(width=width, height=height or 25, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
-    console.print(rendered(found, height))
+    console.print(rendered(found, width, height))
     return console.export_text()
 
 
@@ -284,10 +284,30 @@ def test_a_small_terminal_shows_some_of_each_and_counts_the_rest(places, height)
         line(name, n, "RUNNING" if n < 50 else "FAILED" if n < 150 else "PENDING") for n in range(200)
     )
     text = printed(standing(*places, run=Slurm(squeue=queue, sacct="")), height)
-    assert len(text.splitlines()) <= max(height, 18)
+    assert len(text.splitlines()) < max(height, 18)
     for kind in ("running", "waiting", "failed"):
         assert kind in text
     assert "and " in text
+
+
+def test_a_long_table_is_cut_and_says_so(places):
+    submitted(places, range(500), cluster="local")
+    text = printed(standing(*places))
+    assert len(text.splitlines()) < 210
+    assert "and 301 more" in text
+    assert "--json has all" in text
+
+
+def test_a_narrow_terminal_keeps_what_matters(places):
+    submission, _ = submitted(places, [1], cluster="local")
+    submission.ended(key_of(1), 1)
+    submission.log(key_of(1)).write_text("ValueError: " + "a long reason " * 12 + "\n")
+    submission.ended(key_of(1), 1)
+    text = printed(standing(*places), width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.count("reason") == 12
+    for word in (key_of(1), "gru", "100", "failed"):
+        assert word in text
 
 
 def test_json_has_every_fact(places):

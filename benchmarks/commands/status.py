@@ -79,7 +79,7 @@ def _print(found: Standing) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDE)
-    console.print(rendered(found))
+    console.print(rendered(found, console.width))
 
 
 def _watch(look: Callable[[], Standing], every: float) -> None:
@@ -95,7 +95,7 @@ def _watch(look: Callable[[], Standing], every: float) -> None:
         found = look()
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
-                live.update(rendered(found, console.height), refresh=True)
+                live.update(rendered(found, console.width, console.height), refresh=True)
                 time.sleep(every)
                 found = look()
     except KeyboardInterrupt:
