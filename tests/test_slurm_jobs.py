@@ -19,7 +19,7 @@ from benchmarks.submission import submit
 from slurm import script
 from slurm.ledger import Ledger
 from slurm.plan import Plan, Task
-from slurm.profiles import Profile, profile
+from slurm.profiles import profile
 from utils.errors import BenchError
 
 PROGRAM = (sys.executable, str(Path(__file__).with_name("submit_program.py")))
@@ -178,28 +178,3 @@ def test_a_cancelled_task_that_starts_all_the_same_does_nothing(home: Path, plan
     wait_for(lambda: codes(told) == {"a": 0})
     wait_for(lambda: state(f"{told.jobs[0]}_1") == "FAILED")
     assert not list((home / "out").glob("b.*"))
-
-
-def test_a_script_says_all_that_a_profile_asks_for(planned):
-    words = ("partition=high", "account=me", "qos=fast", "time=1-0", "gpus=a100:2", "cpus=3", "memory=2G")
-    plan = planned(
-        {"a": "1"}, *words, "constraint=fast", "exclude=node9", "modules=x y", "setup=source 'a b'"
-    )
-    told = script.script(plan, Path("/runs/jobs/x"), Ledger(plan.runs).new(plan, "slurm").chunks()[0])
-    lines = [
-        *("--partition=high", "--account=me", "--qos=fast", "--time=1440", "--gpus-per-node=a100:2"),
-        *("--cpus-per-task=3", "--mem=2048M", "--constraint=fast", "--exclude=node9", "--requeue"),
-        *("--ntasks-per-node=2", "--signal=USR2@90", "--array=0-0%1"),
-    ]
-    found = told.splitlines()
-    assert [line for line in lines if f"#SBATCH {line}" not in found] == []
-    assert found.index("module load x y") < found.index("source 'a b'")
-    (srun,) = [line for line in found if line.startswith("srun ")]
-    assert "--cpus-per-task=3 --kill-on-bad-exit=1 " in srun
-
-
-def test_defaults_leave_the_rest_to_the_site(planned):
-    plan = Plan(planned({"a": "1"}).tasks, Path("/runs"), Path("/results"), Profile())
-    told = script.options(plan, Path("/f"), "n")
-    assert {"partition", "account", "qos", "cpus_per_task", "constraint"}.isdisjoint(told)
-    assert set(told["additional_parameters"]) == {"requeue", "output"}
