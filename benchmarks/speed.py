@@ -1,4 +1,4 @@
-"""Speed, measured in one run: `python -m benchmarks.speed prepare|load|movinet|landmarks|latency`.
+"""Speed, measured in one run: `python -m benchmarks.speed prepare|load|movinet|landmarks|latency|submit`.
 
 What is compared takes turns, and CPU time is what counts: on a shared machine seconds come and go, and the
 ratio of two methods stays.
@@ -123,6 +123,22 @@ def latency(  # noqa: PLR0913 - one parameter per option of the command
             judged = latency_network.of_run(find(places.results, run), request, folder)
         report = speed_latency.measured(judged, folder, rounds, compiled=compiled, progress=bars)
     _show(report, check=check, as_json=as_json)
+
+
+@app.command()
+def submit(
+    *,
+    records: Annotated[int, typer.Option(min=1, help="Made records, and runs of the plan.")] = 10_000,
+    jobs: Annotated[int, typer.Option(min=1, help="Made jobs.")] = 1_000,
+    check: Check = False,
+    as_json: Json = False,
+) -> None:
+    """Planning thousands of runs, the table over them and their status: seconds, and questions to Slurm."""
+    from benchmarks import speed_submit  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder:
+        report = speed_submit.measured(Path(folder), planned=records, records=records, jobs=jobs)
+        _show(report, check=check, as_json=as_json)
 
 
 class Reported(Protocol):
