@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from rich import box
@@ -23,6 +23,8 @@ _MOST = 200
 """Rows that are shown at a time where nobody says how much room there is."""
 _FRAME = 5
 """Lines around the rows: heading, rule, a gap, the numbers, and the cursor's."""
+_DIGITS = 12
+"""Digits of an id; of a key, which has more, the first so many do as well."""
 _WIDE = 100
 """Columns of a terminal that has room for everything."""
 
@@ -42,38 +44,41 @@ def rendered(found: Standing, width: int = _WIDE, height: int | None = None) -> 
     groups = [group for kind in ORDER if (group := [row for row in rows if row.state.kind == kind])]
     lines = _MOST if height is None else height - _FRAME - len(notes)
     rooms = _rooms([len(group) for group in groups], lines)
-    table = _table(width, fold=height is None)
+    names = _names(rows, width)
+    table = _table(names)
     for group, room in zip(groups, rooms, strict=True):
-        _fill(table, group, room, width)
+        for row in group[:room]:
+            table.add_row(*_cells(row, names, fold=height is None))
+        if left := len(group) - room:
+            words = {"Run": f"and {left} more", "State": group[0].state.kind}
+            table.add_row(*(Text(words.get(name, ""), style="dim") for name in names))
     more = [Text("--failed, --model and --split show fewer; --json has all.", style="dim")]
     hint = more if height is None and sum(rooms) < len(rows) else []
     return Group(table, Text(), *notes, *hint, Text(summary(found), style="bold"))
 
 
-def _table(width: int, *, fold: bool) -> Table:
-    """Return an empty table; its reasons take several lines where they may."""
+def _table(names: Sequence[str]) -> Table:
+    """Return an empty table, in which only reasons give way where there is little room."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    for name in _names(width):
+    for name in names:
         justify: Literal["left", "right"] = "right" if name in _RIGHT else "left"
-        wraps = name == "Why" and fold
-        table.add_column(name, justify=justify, no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
+        table.add_column(name, justify=justify, no_wrap=name != "Why", overflow="fold")
     return table
 
 
-def _fill(table: Table, group: Sequence[Row], room: int, width: int) -> None:
-    """Add rows that stand alike, as many as there is room for, and the number of the others."""
-    for row in group[:room]:
-        style = _COLOURS.get(row.state.kind, "")
-        cells = [(name, _COLUMNS[name](row)) for name in _names(width)]
-        table.add_row(*(Text(text, style=style if name == "State" else "") for name, text in cells))
-    if left := len(group) - room:
-        words = {"Run": f"and {left} more", "State": group[0].state.kind}
-        table.add_row(*(Text(words.get(name, ""), style="dim") for name in _names(width)))
+def _cells(row: Row, names: Sequence[str], *, fold: bool) -> Iterator[Text]:
+    """Yield a row's cells; its reason on one line, cut, unless it may take several."""
+    for name in names:
+        text = Text(_COLUMNS[name](row), style=_COLOURS.get(row.state.kind, "") if name == "State" else "")
+        if name == "Why" and not fold:
+            text.no_wrap, text.overflow = True, "ellipsis"
+        yield text
 
 
-def _names(width: int) -> list[str]:
-    """Return the columns that there is room for."""
-    return [name for name in _COLUMNS if width >= _WIDE or name not in _ONLY_WIDE]
+def _names(rows: Sequence[Row], width: int) -> list[str]:
+    """Return the columns that say anything, and that there is room for."""
+    names = [name for name in _COLUMNS if width >= _WIDE or name not in _ONLY_WIDE]
+    return [name for name in names if name in _ALWAYS or any(_COLUMNS[name](row) for row in rows)]
 
 
 def _place(row: Row) -> tuple[Any, ...]:
@@ -190,7 +195,7 @@ def _why(row: Row) -> str:
 
 
 _COLUMNS: dict[str, Callable[[Row], str]] = {
-    "Run": lambda row: row.name,
+    "Run": lambda row: row.name[:_DIGITS],
     "Model": lambda row: row.model,
     "Split": lambda row: row.split,
     "Seed": lambda row: row.seed,
@@ -203,3 +208,4 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
 }
 _RIGHT = {"Epoch", "Best", "Left"}
 _ONLY_WIDE = {"Where"}
+_ALWAYS = {"Run", "Model", "State"}

@@ -270,6 +270,8 @@ def test_the_table_tells_how_far_a_run_is_and_where(places):
     _, name = submitted(places, range(2))
     beats(places, 1, job={"job": "51", "array": JOB, "task": "1", "restarts": 0})
     text = printed(standing(*places, run=Slurm(squeue=line(name, 0, "PENDING") + line(name, 1, "RUNNING"))))
+    assert "Left" in text
+    assert "Left" not in printed(standing(*places, run=Slurm(squeue="", sacct="")))
     for word in (f"{1:012x}", "gru", "running", "3/10", "val 41.0 %", "12 min", "12_1 node1", "training"):
         assert word in text
     assert "2 runs: 1 running, 1 waiting" in text
@@ -300,14 +302,24 @@ def test_a_long_table_is_cut_and_says_so(places):
 
 def test_a_narrow_terminal_keeps_what_matters(places):
     submission, _ = submitted(places, [1], cluster="local")
-    submission.ended(key_of(1), 1)
     submission.log(key_of(1)).write_text("ValueError: " + "a long reason " * 12 + "\n")
     submission.ended(key_of(1), 1)
     text = printed(standing(*places), width=80)
     assert max(map(len, text.splitlines())) <= 80
     assert text.count("reason") == 12
-    for word in (key_of(1), "gru", "100", "failed"):
+    for word in (key_of(1)[:12], "gru", "100", "failed"):
         assert word in text
+
+
+def test_on_a_small_terminal_only_reasons_are_cut(places):
+    submission, _ = submitted(places, [1], cluster="local")
+    submission.log(key_of(1)).write_text("ValueError: " + "a long reason " * 12 + "\n")
+    submission.ended(key_of(1), 1)
+    text = printed(standing(*places), height=20, width=80)
+    row = next(line for line in text.splitlines() if line.startswith("0000"))
+    assert len(row.rstrip()) <= 80
+    assert row.split()[:5] == [key_of(1)[:12], "gru", "100", "1", "failed"]
+    assert row.rstrip().endswith("…")
 
 
 def test_json_has_every_fact(places):
