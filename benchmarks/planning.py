@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,10 @@ def planned(wanted: Wanted, profile: Profile) -> Plan:
     """
     files: dict[str, str] = {}
     tasks: dict[str, Task] = {}
-    for model in dict.fromkeys(wanted.models):
-        for split in dict.fromkeys(wanted.splits):
-            for recipe in dict.fromkeys(wanted.recipes):
-                for task in _tasks(wanted, (model, split, recipe), files, profile):
-                    tasks.setdefault(task.key, task)
+    models, splits = dict.fromkeys(wanted.models), dict.fromkeys(wanted.splits)
+    for row in product(models, splits, dict.fromkeys(wanted.recipes)):
+        for task in _tasks(wanted, row, files, profile):
+            tasks.setdefault(task.key, task)
     return Plan(
         tasks=tuple(tasks.values()),
         runs=wanted.runs.absolute(),
