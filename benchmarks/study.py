@@ -106,7 +106,8 @@ class Trial(BaseModel):
         seconds: that they took.
         root: the first trial of these parameters, whose checkpoint it goes on from.
         retry_of: the trial that was stopped or lost before it.
-        retries: how many of those before it were lost.
+        began: epochs that those before it had trained.
+        retries: how many of those before it were lost, one after the other, with no epoch in between.
         same_as: the trial of the very same parameters whose values it took over.
         reason: why it failed.
         job: of Slurm, where there was one.
@@ -125,12 +126,18 @@ class Trial(BaseModel):
     seconds: float = 0.0
     root: int
     retry_of: int | None = None
+    began: int = 0
     retries: int = 0
     same_as: int | None = None
     reason: str = ""
     job: dict[str, str | int] = {}
     started: str = ""
     finished: str = ""
+
+    @property
+    def gained(self) -> bool:
+        """Say whether it trained an epoch that those before it had not."""
+        return self.epochs > self.began
 
     def changed(self, **fields: object) -> Trial:
         """Return the trial with some fields changed."""

@@ -28,7 +28,7 @@ from utils.lease import Claim, HeldElsewhereError, lease
 from utils.seeds import generator
 
 TRIES = 3
-"""A trial whose worker died so often is not tried again."""
+"""A trial whose worker died so often, with no epoch in between, is tried once more and then given up."""
 _OPEN = (TrialState.RUNNING, TrialState.WAITING)
 
 
@@ -133,6 +133,7 @@ def _claim(study: Study, held: contextlib.ExitStack) -> Claimed | None:
         parameters=dict(asked.params),
         root=before.get("root", asked.number),
         retry_of=before.get("retry_of"),
+        began=before.get("began", 0),
         retries=before.get("retries", 0),
         job=job_facts(),
         started=now(),
@@ -212,7 +213,7 @@ def _give_up(study: Study, opened: optuna.Study, told: FrozenTrial) -> None:
 
 def _lost(record: Trial) -> Trial:
     """Return a running trial whose worker is gone: lost, or failed for good."""
-    if record.retries < TRIES:
+    if record.gained or record.retries < TRIES:
         return record.changed(state="lost", reason="its worker died", finished=now())
     reason = f"its worker died {record.retries + 1} times"
     return record.changed(state="failed", reason=reason, finished=now())

@@ -206,7 +206,13 @@ def awaited(trials: Iterable[Trial]) -> list[Trial]:
 
 def heritage(trial: Trial) -> dict[str, int]:
     """Return what the next trial of the same parameters is told of this one."""
-    return {"retry_of": trial.number, "root": trial.root, "retries": trial.retries + (trial.state == "lost")}
+    lost = trial.state == "lost"
+    return {
+        "retry_of": trial.number,
+        "root": trial.root,
+        "began": max(trial.began, trial.epochs),
+        "retries": 0 if trial.gained else trial.retries + lost,
+    }
 
 
 def frozen(trial: Trial, space: Space) -> FrozenTrial:

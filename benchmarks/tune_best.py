@@ -115,7 +115,9 @@ def stamped(outcomes: Sequence[Outcome], study: Study, results: Path) -> list[Ou
     found = tuning(study)
     marked = []
     for outcome in outcomes:
-        if outcome.record.tuning != found and outcome.main:
+        known = outcome.record.tuning
+        # The first study that came to a recipe keeps it: another one takes nothing away.
+        if outcome.main and known != found and (known is None or known.study == found.study):
             record = outcome.record.model_copy(update={"tuning": found})
             outcome = replace(outcome, record=record, path=write_record(results, record))  # noqa: PLW2901
         marked.append(outcome)

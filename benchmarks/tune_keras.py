@@ -7,11 +7,12 @@ are damaged. Its grid search cannot be resumed and is not offered; a search in s
 
 from __future__ import annotations
 
+import contextlib
 import io
-import json
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -123,7 +124,7 @@ def _tuner(study: Study, around: Around) -> Any:  # noqa: ANN401 - keras-tuner's
     made = _class()
     for attempt in ("as it is", "from the copy", "anew"):
         if attempt == "from the copy":
-            _restore(study)
+            _put_back(study)
         if attempt == "anew":
             shutil.rmtree(_folder(study), ignore_errors=True)
         try:
@@ -254,12 +255,11 @@ def _keep(study: Study) -> None:
     write_whole(study.folder / "keras-tuner.zip", lambda file: file.write(buffer.getvalue()))
 
 
-def _restore(study: Study) -> None:
-    """Put the copy of keras-tuner's files back."""
-    copy = study.folder / "keras-tuner.zip"
+def _put_back(study: Study) -> None:
+    """Put the copy of keras-tuner's files back, in place of damaged ones; nothing where it is damaged too."""
     shutil.rmtree(_folder(study), ignore_errors=True)
-    if copy.is_file():
-        with zipfile.ZipFile(copy) as archive:
-            for name in archive.namelist():
-                json.loads(archive.read(name))
-            archive.extractall(_folder(study))
+    with (
+        contextlib.suppress(OSError, zipfile.BadZipFile, zlib.error),
+        zipfile.ZipFile(study.folder / "keras-tuner.zip") as archive,
+    ):
+        archive.extractall(_folder(study))

@@ -137,8 +137,8 @@ class Pool:
                 )
 
     def _far(self) -> int:
-        """Return a number that grows with every epoch of every trial."""
-        return sum(trial.epochs for trial in self.study.all().values())
+        """Return a number that grows with every epoch of every trial, and with every trial that ends."""
+        return sum(trial.epochs + (trial.state in FINISHED) for trial in self.study.all().values())
 
     def _tell(self, progress: Progress) -> None:
         """Move the bar for every trial that has ended since."""

@@ -39,7 +39,7 @@ def finish(study: Study) -> dict[int, Trial]:
     return study.all()
 
 
-def abandoned(study: Study) -> Trial:
+def abandoned(study: Study, epochs: int = 2) -> Trial:
     """Begin a trial and die, as a worker does that is killed: its lease is left, and its process is gone."""
     code = (
         "import os, sys; sys.path[:0] = sys.argv[2:4]\n"
@@ -47,7 +47,7 @@ def abandoned(study: Study) -> Trial:
         "from benchmarks.study import open_study\n"
         "from benchmarks.study_claim import claimed\n"
         "with claimed(open_study(Path(sys.argv[1]), 'made')) as claim:\n"
-        "    claim.told([0.1, 0.2], 3.0)\n"
+        f"    claim.told([0.1] * {epochs}, 3.0)\n"
         "    print(claim.record.number, flush=True)\n"
         "    os.kill(os.getpid(), 9)\n"
     )
@@ -124,7 +124,7 @@ def test_a_killed_workers_trial_is_noticed_at_once_and_tried_again_with_its_para
     again = one(study)
     assert again is not None
     assert again.parameters == lost.parameters
-    assert (again.retry_of, again.root, again.retries) == (lost.number, lost.number, 1)
+    assert (again.retry_of, again.root, again.began, again.retries) == (lost.number, lost.number, 2, 0)
     assert study.work(again) == study.work(lost)
     assert study.read(lost.number).state == "lost"
     trials = finish(study)
@@ -135,11 +135,20 @@ def test_a_killed_workers_trial_is_noticed_at_once_and_tried_again_with_its_para
 def test_a_trial_whose_workers_die_again_and_again_fails_and_the_study_ends(tmp_path: Path):
     study = made(tmp_path, trials=1)
     for _ in range(TRIES + 1):
-        abandoned(study)
+        abandoned(study, epochs=0)
     assert left(study) == (0, 0)
     trials = study.all()
     assert [trial.state for trial in trials.values()] == ["lost"] * TRIES + ["failed"]
     assert trials[TRIES].reason == f"its worker died {TRIES + 1} times"
+
+
+def test_a_trial_that_gets_further_each_time_is_tried_as_often_as_it_takes(tmp_path: Path):
+    study = made(tmp_path, trials=1)
+    for epochs in (0, 1, 1, 2, 2, 3):
+        abandoned(study, epochs)
+    assert left(study) == (1, 0)
+    assert one(study).root == 0
+    assert [trial.retries for trial in study.all().values()] == [0, 1, 0, 1, 0, 1, 0]
 
 
 def test_a_stopped_trial_goes_on_without_being_counted_as_lost(tmp_path: Path):
