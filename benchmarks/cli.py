@@ -91,4 +91,7 @@ def main() -> None:
 
 def _say(sentence: str) -> None:
     """Print a sentence where errors go, in red where there is colour."""
-    Console(stderr=True, soft_wrap=True).print(sentence, style="red", markup=False, highlight=False)
+    # No emoji: `gru:100:3` is a run.
+    Console(stderr=True, soft_wrap=True, emoji=False).print(
+        sentence, style="red", markup=False, highlight=False
+    )

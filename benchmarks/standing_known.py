@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from benchmarks.pulse import Beat, age, pulses
@@ -20,6 +21,8 @@ from utils.errors import BenchError
 
 _PLAIN = frozenset({"PENDING", "RUNNING"})
 """States of a job that need no word of accounting's."""
+_SECOND = len("20261121-153516")
+"""Characters of a submission's name that say when it was made."""
 
 Place = tuple[str, int | None]
 """Name of a job array, and the task in it: what a job is known by before anybody noted its number."""
@@ -106,7 +109,7 @@ def _sent(ledger: Ledger) -> Known:
     """Find every task where it was submitted last."""
     sent: dict[str, Sent] = {}
     notes = []
-    for submission in ledger.submissions():
+    for submission in sorted(ledger.submissions(), key=_order):
         try:
             tasks = submission.plan.tasks
         except BenchError as error:
@@ -119,6 +122,14 @@ def _sent(ledger: Ledger) -> Known:
             sent.pop(task.key, None)
             sent[task.key] = Sent(submission, task, *chunks.get(task.key, (None, 0)))
     return Known(sent, notes=tuple(notes))
+
+
+def _order(submission: Submission) -> tuple[str, int]:
+    """Return when a submission was made: by its name to the second, by its file within it."""
+    try:
+        return submission.id[:_SECOND], (submission.folder / "plan.json").stat().st_mtime_ns
+    except OSError:
+        return submission.id[:_SECOND], 0
 
 
 def _asked_of_the_queue(known: Known, run: Runner) -> Known:
@@ -152,10 +163,21 @@ def _results(sent: Iterable[Sent], results: Path) -> dict[str, Found]:
     folders = {results.resolve(): None, **{one.plan.results.resolve(): None for one in submissions.values()}}
     found: dict[str, Found] = {}
     for folder in folders:
-        for key, one in index(folder).items():
+        for key, one in _indexed(folder, _changed(folder)).items():
             if key not in found or one.status == "done":
                 found[key] = one
     return found
+
+
+@lru_cache(maxsize=8)
+def _indexed(folder: Path, _changes: tuple[int, ...]) -> dict[str, Found]:
+    """Return the records of a folder, read anew only when one came: who watches looks every few seconds."""
+    return index(folder)
+
+
+def _changed(folder: Path) -> tuple[int, ...]:
+    """Return when the folders of records were changed: each is written whole, by a rename."""
+    return tuple(path.stat().st_mtime_ns for path in sorted(folder.glob("*/*")) if path.is_dir())
 
 
 def _looked_up(known: Known) -> Known:

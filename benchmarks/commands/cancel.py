@@ -34,8 +34,11 @@ def cancel(
     home = project_folder()
     rows = standing(runs or home / "runs", results or home / "results").rows
     wanted = [row for row in _wanted(rows, run or [], submission) if not row.over]
-    told = cancelled(wanted)
-    typer.echo(f"Cancelled {len(told)} run{'s' * (len(told) != 1)}; their checkpoints are kept.")
+    number = len(cancelled(wanted))
+    kept = "its checkpoint is kept" if number == 1 else "their checkpoints are kept"
+    typer.echo(
+        f"Cancelled {number} run{'s' * (number != 1)}; {kept}." if number else "Nothing was left to cancel."
+    )
 
 
 def _wanted(rows: tuple[Row, ...], names: list[str], submission: str | None) -> list[Row]:
