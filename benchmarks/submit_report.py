@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 
-from rich.console import Console
-
 from benchmarks.progress import Bars
 from benchmarks.submission import Sorted, Submitted, array_size, sort_out, submit, waited_for
 from slurm import pool, script
@@ -153,4 +151,4 @@ def _count(number: int, what: str) -> str:
 
 def _print(line: str) -> None:
     """Print a line as it is."""
-    Console(soft_wrap=True).print(line, markup=False, highlight=False)
+    print(line, flush=True)  # noqa: T201 - the command's answer

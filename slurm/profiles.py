@@ -12,7 +12,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from utils.errors import BenchError
@@ -113,6 +121,14 @@ class Profile(BaseModel):
             if _VARIABLE.fullmatch(name) is None:
                 raise ValueError(f"environment has {name!r}, which is no name of a variable")
         return value
+
+    @model_validator(mode="after")
+    def _is_warned_in_time(self) -> Profile:
+        """Refuse a warning that would come as soon as the job starts, again and again."""
+        if self.signal_seconds >= 60 * minutes(self.time):
+            what = f"signal_seconds={self.signal_seconds} leaves nothing of time={self.time!r}"
+            raise ValueError(f"{what}: give less, or more time")
+        return self
 
     @property
     def gpu_count(self) -> int:

@@ -73,6 +73,7 @@ def test_without_a_file_the_defaults_hold(monkeypatch: pytest.MonkeyPatch, tmp_p
         (["cpus=two"], "cpus='two': input should be a valid integer"),
         (["time=soon"], "time='soon' is none: give minutes, H:MM:SS or D-HH:MM:SS"),
         (["time=0"], "time='0' is none"),
+        (["time=1"], "signal_seconds=90 leaves nothing of time='1': give less, or more time"),
         (["memory=lots"], "memory='lots' is no amount"),
         (["gpus=a100"], "gpus='a100' is none: give 2, or a100:2"),
         (["environment=A"], "--resource sets a variable by environment.NAME=value"),
