@@ -24,7 +24,7 @@ _DEADLY = frozenset({4, 6, 7, 8, 9, 11})
 """Signals that sacct shows as exit codes where srun passed them on (137 as 9); few programs exit so."""
 _SAID = {
     0: State("unknown", "it ended well, and its record is not among the results"),
-    _STOPPED: State("stopped", "stopped with its checkpoint"),
+    _STOPPED: State("stopped", "it was asked to stop"),
 }
 """What exit codes say that need no reason."""
 

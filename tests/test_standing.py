@@ -218,7 +218,7 @@ def test_a_run_that_nobody_submitted_is_shown_while_it_matters(places):
     assert states(standing(*places, run=slurm)) == {
         1: ("running", ""),
         2: ("failed", "died without a word, last sign of life 5 min ago"),
-        4: ("stopped", "stopped with its checkpoint"),
+        4: ("stopped", "it was asked to stop"),
     }
     assert slurm.asked == []
 

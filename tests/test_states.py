@@ -181,7 +181,7 @@ CASES = {
     ),
     "Ctrl-C of a run in a terminal": (
         Evidence(sign=replace(DEAD, state="stopped")),
-        State("stopped", "stopped with its checkpoint"),
+        State("stopped", "it was asked to stop"),
     ),
     "its turn in the pool": (Evidence(submitted="local", pool=True), State("waiting", "its turn comes")),
     "the pool is gone": (Evidence(submitted="local"), State("stopped", "nobody is at work on it")),

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _BLOCK = 65_536
 _JOB_LINES = 100
 _OF_SLURM = (b"slurmstepd:", b"srun:", b"worker:")
-_LOOK, _ASK = 0.3, 10.0
-"""Seconds between two looks at a log, and of its silence after which the run's state is asked."""
+_LOOK, _ASK, _RARELY = 0.3, 10.0, 60.0
+"""Seconds between two looks at a log, and of its silence before the run's state is asked: first, later."""
 
 
 def logs(
@@ -100,18 +100,19 @@ def _print_last(path: Path, lines: int) -> int:
 
 def _follow(path: Path, end: int, over: Callable[[], bool]) -> None:
     """Print what a file grows by, until its run is over."""
-    heard = time.monotonic()
+    heard, patience = time.monotonic(), _ASK
     while True:
         size = path.stat().st_size if path.exists() else 0
         if size > end:
             with path.open("rb") as file:
                 file.seek(end)
                 _put(file.read(size - end))
-            end, heard = size, time.monotonic()
-        elif time.monotonic() - heard > _ASK:
+            end, heard, patience = size, time.monotonic(), _ASK
+        elif time.monotonic() - heard > patience:
             if over():
                 return
-            heard = time.monotonic()
+            # Asking costs Slurm a question each time: less and less often of a run that takes its time.
+            heard, patience = time.monotonic(), min(_RARELY, 2 * patience)
         time.sleep(_LOOK)
 
 
