@@ -73,8 +73,8 @@ def acts(*, short: bool) -> list[Act]:
     )
     plays: list[tuple[str, Callable[[Scene], Row], Callable[[], str], str]] = [
         ("workers", partial(local.killed_workers, kills=10 if short else 200), lambda: "", ""),
-        ("disk", local.full_disk, local.why_not, "all"),
-        ("read-only", local.read_only, local.why_not, "results"),
+        ("disk", partial(local.full_disk, forked=short), local.why_not, "all"),
+        ("read-only", partial(local.read_only, forked=short), local.why_not, "results"),
         ("slurm", faults, cluster.why_not, ""),
         (
             "submitter",

@@ -7,7 +7,8 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks import chaos_pool
@@ -71,46 +72,49 @@ def hit_one(scene: Scene, *, forked: bool) -> int:
     return int(bool(found) and kill(scene.random.choice(found)))
 
 
-def full_disk(scene: Scene) -> Row:
-    """Fill the small disk that results and checkpoints lie on in the middle of a sweep, and free it again."""
-    scene.plan()
-    scene.submit("local")
-    until(lambda: scene.done() >= scene.size.runs // 4, 120, "the first results")
+def full_disk(scene: Scene, *, forked: bool = False) -> Row:
+    """Fill the small disk that everything of a sweep lies on in its middle, and free it again."""
     filler = scene.places.results.parent / "filler"
-    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
-    before = scene.done()
-    until(lambda: not alive(scene), 300, "the sweep to end on a full disk")
-    scene.say(f"on a full disk the sweep went from {before} to {scene.done()} results")
-    damaged = scene.audit().corrupt
-    filler.unlink()
-    return _mended(scene, "a full disk (8 MiB)", "ENOSPC in the middle", sound=not damaged)
+
+    def fill() -> None:
+        """Take all that is left."""
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+
+    return _without_a_disk(scene, ("a full disk (8 MiB)", fill, filler.unlink), forked=forked)
 
 
-def read_only(scene: Scene) -> Row:
+def read_only(scene: Scene, *, forked: bool = False) -> Row:
     """Make the disk of the results read-only in the middle of a sweep, and writable again."""
+    disk = scene.places.results.parent
+    fault = ("results read-only", partial(remount, disk, "ro"), partial(remount, disk, "rw"))
+    return _without_a_disk(scene, fault, forked=forked)
+
+
+def _without_a_disk(
+    scene: Scene, fault: tuple[str, Callable[[], None], Callable[[], None]], *, forked: bool
+) -> Row:
+    """Take a sweep's disk away in its middle, let the sweep end so, and give it back."""
+    name, take, give = fault
     scene.plan()
-    scene.submit("local")
+    _submit(scene, forked=forked)
     until(lambda: scene.done() >= scene.size.runs // 4, 120, "the first results")
-    remount(scene.places.results.parent, "ro")
+    take()
     before = scene.done()
-    until(lambda: not alive(scene), 300, "the sweep to end on a read-only disk")
-    scene.say(f"with read-only results the sweep went from {before} to {scene.done()} results")
+    until(lambda: not alive(scene, forked=forked), 300, "the sweep to end")
+    without = scene.done()
     damaged = scene.audit().corrupt
-    remount(scene.places.results.parent, "rw")
-    return _mended(scene, "results read-only", "EROFS in the middle", sound=not damaged)
-
-
-def _mended(scene: Scene, name: str, faults: str, *, sound: bool) -> Row:
-    """Submit again what is missing, failed runs too, until all is there."""
+    scene.say(f"{name}: the sweep went from {before} to {without} results, {len(damaged)} damaged")
+    give()
     for _ in range(ROUNDS):
-        scene.submit("local")
+        _submit(scene, forked=forked)
         scene.bench("retry", "--failed", *scene.where())
-        until(lambda: not alive(scene), 300, "the sweep to end")
+        until(lambda: not alive(scene, forked=forked), 300, "the sweep to end")
         if scene.done() >= scene.size.runs and not scene.audit().failed:
             break
-    return Row(name, faults, scene.audit(), sound)
+    faults = f"taken away after {before} results, given back after {without}"
+    return Row(name, faults, scene.audit(), not damaged and without < scene.size.runs)
 
 
 def why_not() -> str:

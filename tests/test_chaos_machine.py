@@ -69,14 +69,21 @@ class FakeSlurm:
     up: bool = True
     jobs: list[Job] = field(default_factory=list)
     lie: str = ""
+    count: int = 0
+    late: list[Job] = field(default_factory=list)
 
     def submitted(self, _submission, chunk):
         if not self.up:
             raise BenchError("sbatch: error: Unable to contact slurm controller (connect failure)")
         if self.lie == "killed before":
             raise KilledError
-        number = str(100 * (1 + len(self.jobs)))
-        self.jobs += [Job(number, task, chunk.name, key) for task, key in enumerate(chunk.keys)]
+        self.count += 1
+        number = str(100 * self.count)
+        made = [Job(number, task, chunk.name, key) for task, key in enumerate(chunk.keys)]
+        if self.lie == "killed, and late":
+            self.late += made
+            raise KilledError
+        self.jobs += made
         if self.lie == "killed after":
             raise KilledError
         if self.lie == "silent":
@@ -153,7 +160,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         seeds=st.sets(st.sampled_from(SEEDS), min_size=1),
-        lie=st.sampled_from(["killed before", "killed after", "silent"]),
+        lie=st.sampled_from(["killed before", "killed after", "killed, and late", "silent"]),
     )
     def submit_and_die(self, seeds, lie):
         """The submitting command is killed around sbatch, or sbatch does not say that it succeeded."""
@@ -175,6 +182,13 @@ class Machine(RuleBasedStateMachine):
         self.kill_workers_of(job)
 
     # What Slurm does.
+
+    @precondition(lambda self: self.slurm.late)
+    @rule()
+    def arrive(self):
+        """An sbatch whose submitter died long ago gets through, whatever was submitted meanwhile."""
+        self.slurm.jobs += self.slurm.late
+        self.slurm.late = []
 
     @precondition(lambda self: any(job.state == "PENDING" for job in self.active()))
     @rule(data=st.data())
