@@ -202,13 +202,13 @@ def _age(path: Path) -> float:
 
 def _asked_of_accounting(known: Known, run: Runner) -> Known:
     """Add what accounting says of the jobs that the queue alone does not explain; one question for all."""
+    if known.queue is None:
+        return known  # who just waited for one answer is not made to wait for another
     asked = [one for key, one in known.sent.items() if not known.is_done(key) and _is_open(one, known)]
     jobs = {job[0] for one in asked if (job := known.queued(one)[0]) is not None}
     if not jobs:
         return known
     found = cluster.account(jobs, min(_made(one.submission) for one in asked), run=run)
-    if found is None and known.queue is None:  # one silence is said once
-        return known
     if found is None:
         note = (
             "Slurm's accounting (sacct) does not answer: reasons come from the queue, logs and signs of life."
