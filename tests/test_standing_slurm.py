@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +16,7 @@ from benchmarks.cancelling import cancelled
 from benchmarks.standing import standing
 from benchmarks.submission import submit
 from slurm import asking, cluster
+from slurm.ledger import Ledger
 from slurm.plan import Plan, Task
 from slurm.profiles import Profile
 
@@ -51,7 +54,7 @@ def planned(folder: Path, kinds, **resources) -> Plan:
     program = folder / "ends.py"
     program.write_text(PROGRAM)
     tasks = tuple(Task(f"{number:016x}", (kind,), kind) for number, kind in enumerate(kinds))
-    profile = Profile(time="5", memory="250M", **resources)
+    profile = Profile(**{"time": "5", "memory": "250M", **resources})
     return Plan(tasks, folder / "runs", folder / "results", profile, (sys.executable, str(program)), folder)
 
 
@@ -102,6 +105,28 @@ def test_a_job_is_followed_through_the_queue_to_its_cancelling(cleared, tmp_path
     # The same without a word of Slurm's: what the user did is known, and nothing is called failed.
     monkeypatch.setattr(asking, "PATIENCE", 0.001)
     assert {state[0] for state in states(plan).values()} == {"cancelled", "unknown"}
+
+
+@pytest.mark.slow
+def test_a_preempted_job_says_why_it_waits(cleared, slurm, tmp_path):
+    partitions = subprocess.run(
+        ["sinfo", "-h", "-o", "%R"], capture_output=True, text=True, check=True
+    ).stdout
+    if "high" not in partitions.split():
+        pytest.skip("this cluster has no partition `high` whose jobs preempt others")
+    node, *others = slurm.nodes
+    # Of a job that may take less than ten minutes submitit takes every warning for one of its time limit.
+    elsewhere = {"exclude": ",".join(others)} if others else {}
+    plan = planned(tmp_path, ["sleep"], time="60", **elsewhere)
+    cleared += submit(plan, "slurm").jobs
+    assert until(lambda: states(plan)["sleep"] == ("running", "starts"))
+    worker = Ledger(plan.runs).submissions()[0]
+    assert until(lambda: worker.log("0" * 16).exists())
+    urgent = f"sbatch --parsable -p high -w {node} --exclusive -o {os.devnull}".split()
+    urgent += ["--wrap", "sleep 60"]
+    cleared.append(subprocess.run(urgent, capture_output=True, text=True, check=True).stdout.strip())
+    assert until(lambda: states(plan)["sleep"][0] == "waiting")
+    assert states(plan)["sleep"][1].startswith("preempted, restart 1: ")
 
 
 @pytest.mark.slow
