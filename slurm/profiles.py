@@ -198,6 +198,15 @@ def profile(name: str | None = None, file: Path | None = None, resources: Iterab
     return _checked(_laid(*layers, _resources(resources)), f"The profile {name or DEFAULT!r}")
 
 
+def revised(profile: Profile, resources: Iterable[str]) -> Profile:
+    """Return a profile with resources from the command line over it.
+
+    Raises:
+        BenchError: a key that profiles do not have, or a value that it cannot have.
+    """
+    return _checked(_laid(profile.model_dump(exclude_defaults=True), _resources(resources)), "The profile")
+
+
 def restored(fields: Mapping[str, Any]) -> Profile:
     """Return a profile from its fields, as a plan holds them.
 

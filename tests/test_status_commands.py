@@ -155,6 +155,10 @@ def test_retry_submits_what_failed_as_it_was_submitted(bench, submitted, monkeyp
     assert plan.tasks == submitted.plan.of([KEYS[1]]).tasks
     assert bench("retry", "--failed")[1] == "Nothing failed.\n"
     assert bench("retry", "gru:100:0", "gru:100:1")[0] == 0
+    assert bench("retry", "gru:100:1", "--resource", "memory=8G")[0] == 0
+    assert asked.pop()[0].profile == plan.profile.model_copy(update={"memory": "8G"})
+    code, _, err = bench("retry", "gru:100:1", "--resource", "memry=8G")
+    assert (code, "Did you mean memory?" in err) == (2, True)
     # Each with the submission that it was of: theirs may differ in all but the runs.
     assert sorted(keys for _, _, keys in asked[1:]) == [[KEYS[0]], [KEYS[1]]]
 

@@ -1,7 +1,8 @@
-"""`bench retry`: submit failed runs again, as they were submitted."""
+"""`bench retry`: submit failed runs again, as they were submitted or with more resources."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +20,10 @@ def retry(
         list[str] | None, typer.Argument(help="Ids, keys, their first digits, or model:split:seed.")
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Every run that failed.")] = False,  # noqa: FBT002
+    resource: Annotated[
+        list[str] | None,
+        typer.Option(help="key=value over what they were submitted with, such as memory=64G; several times."),
+    ] = None,
     results: Results = None,
     runs: Runs = None,
 ) -> None:
@@ -34,7 +39,7 @@ def retry(
     if not wanted:
         typer.echo("Nothing failed.")
         return
-    refused = _again(wanted)
+    refused = _again(wanted, resource or [])
     if refused:
         raise BenchError(" ".join(refused), exit_code=FAILURE)
 
@@ -58,9 +63,10 @@ def _wanted(rows: tuple[Row, ...], names: list[str], *, failed: bool) -> list[Ro
     return found
 
 
-def _again(rows: list[Row]) -> list[str]:
+def _again(rows: list[Row], resources: list[str]) -> list[str]:
     """Submit runs again, those of one submission together, and return what was refused."""
     from benchmarks.submission import submit  # noqa: PLC0415
+    from slurm.profiles import revised  # noqa: PLC0415
 
     refused: list[str] = []
     plans: dict[str, list[Row]] = {}
@@ -71,9 +77,9 @@ def _again(rows: list[Row]) -> list[str]:
         submission, keys = some[0].submission, [row.key for row in some]
         if submission is None:
             continue
-        where = _cluster(submission.cluster)
+        where, plan = _cluster(submission.cluster), submission.plan.of(keys)
         told = submit(
-            submission.plan.of(keys),
+            replace(plan, profile=revised(plan.profile, resources)),
             where,
             retry=keys,
             waiting=lambda name: typer.echo(f"Waiting for {name}."),
