@@ -18,6 +18,7 @@ from utils.lease import Claim, HeldElsewhereError, lease
 from utils.progress import Progress
 
 LOCK = "run.lock"
+_COMPANY_LOST = ("by peer", "gloo/transport", "gloo connect", "nccl error", "remote process", "processgroup")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,15 @@ def is_first_process() -> bool:
     """Say whether this is the process that a user started, before any engine can tell."""
     ranks = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
     return all(os.environ.get(name, "0") == "0" for name in ranks)
+
+
+def is_company_lost(error: Exception) -> bool:
+    """Say whether an error only tells that another process of this run has ended: no fault of the run's.
+
+    Gloo and NCCL have no exception of their own for it; what ended the other one stands in its own output.
+    """
+    told = str(error).lower()
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and any(words in told for words in _COMPANY_LOST)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks import inputs as clips_of
 from benchmarks import metrics
 from benchmarks.engine import Batches, Engine, Fitted, Job
-from benchmarks.holding import held, is_first_process
+from benchmarks.holding import held, is_company_lost, is_first_process
 from benchmarks.inputs import Inputs, complete, initial_weights
 from benchmarks.recipe_base import Recipe
 from benchmarks.records import read_record, record_path, write_record
@@ -184,6 +184,9 @@ class _Attempt:
             self._write_failure(str(error))
             raise
         except Exception as error:
+            if is_company_lost(error):
+                what = "Another process of this run has ended; its own output says why."
+                raise BenchError(f"{what} Started again, it goes on.", exit_code=FAILURE) from error
             self._write_failure(f"{type(error).__name__}: {error}"[:2000])
             raise
         path = write_record(self.places.results, record) if self.main else Path()
