@@ -13,14 +13,14 @@ from pathlib import Path
 
 from benchmarks.chaos_kill import COUNTED
 from benchmarks.chaos_row import Row
-from benchmarks.chaos_scene import Scene
+from benchmarks.chaos_scene import Scene, until
 from benchmarks.chaos_slurm import finish, jobs
 from slurm.plan import DOOR
 from utils.errors import FAILURE, BenchError
 
 LIES = {
     # The submitter dies while sbatch is on its way; the job arrives all the same, later.
-    "late": 'kill -9 $PPID; sleep 2; exec {sbatch} "$@"',
+    "late": 'kill -9 $PPID; while [ ! -e {go} ]; do sleep 0.1; done; exec {sbatch} "$@"',
     # Slurm has the job, and says that it does not know.
     "silent": '{sbatch} "$@" >/dev/null; echo "sbatch: error: Socket timed out on send/recv" >&2; exit 1',
 }
@@ -44,8 +44,10 @@ def killed_submitter(scene: Scene, kills: int) -> Row:
     for lie, part in zip(LIES, parts[kills + 1 :], strict=True):
         _typed(scene, part, 0, path=_false_sbatch(scene.folder / lie, LIES[lie]))
         _typed(scene, part, 0)
+        (scene.folder / lie / "go").touch()
+    until(lambda: len(jobs(scene)) > scene.size.runs, 60, "the job that comes late")
     finish(scene)
-    faults = f"{hit} kill -9 at {kills} of {moments} moments, sbatch that died or lied {len(LIES)} times"
+    faults = f"{hit} kill -9 spread over its {moments} moments, sbatch that came late or lied"
     note = f"{len(jobs(scene)) - scene.size.runs} jobs too many, which found nothing to do"
     return Row("Slurm: submitter killed", faults, scene.audit(), hit >= kills * 9 // 10, note)
 
@@ -90,6 +92,8 @@ def _false_sbatch(folder: Path, lie: str) -> Path:
     """Write an sbatch that is not what it seems, and return its folder."""
     folder.mkdir()
     script = folder / "sbatch"
-    script.write_text(f"#!/bin/sh\n{lie.format(sbatch=shutil.which('sbatch'))}\n", encoding="utf-8")
+    script.write_text(
+        f"#!/bin/sh\n{lie.format(sbatch=shutil.which('sbatch'), go=folder / 'go')}\n", encoding="utf-8"
+    )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     return folder
