@@ -73,6 +73,8 @@ class Child:
 
         Unlike subprocess's own, it may be called from a signal handler that came in the middle of a call.
         """
+        if not hasattr(os, "waitid"):  # macOS, where no job of Slurm interrupts us
+            return self._process.poll()
         try:
             found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
         except ChildProcessError:

@@ -1,4 +1,4 @@
-"""Processes of a run: those that a launcher started are taken as they are, and Slurm is never guessed from."""
+"""Processes of a run: those that a launcher started are taken as they are; Slurm alone is no launcher."""
 
 from __future__ import annotations
 
