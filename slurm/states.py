@@ -212,19 +212,24 @@ def _excused(evidence: Evidence, reason: str) -> State:
 
 def _by_log(evidence: Evidence) -> State | None:
     """Judge by the log alone: of a job that Slurm has forgotten, or that failed before it had a record."""
-    told = evidence.queued or evidence.accounted
     ended = words.killed_by_slurm(evidence.log)
     if ended == "cancelled":
         return _short_of_memory(evidence) or State("cancelled", "by scancel")
     if ended:
         return State("failed", ended)
+    if number := words.killed_in(evidence.log):
+        return _short_of_memory(evidence) or State("failed", words.killed_by(number))
+    return _by_last_line(evidence)
+
+
+def _by_last_line(evidence: Evidence) -> State | None:
+    """Judge by the last line of a log: of an error, where Slurm says that there was one."""
+    told, last = evidence.queued or evidence.accounted, words.last_line(evidence.log)
     if told is not None and told.state == "FAILED":
-        return _excused(evidence, words.last_line(evidence.log) or f"exit code {told.code}")
+        return _excused(evidence, last or f"exit code {told.code}")
     if told is not None and told.state == "COMPLETED":
         return _SAID[0]
-    if evidence.log.strip():
-        return _excused(evidence, f"died without a word; its log ends: {words.last_line(evidence.log)}")
-    return None
+    return _excused(evidence, f"died without a word; its log ends: {last}") if last else None
 
 
 def _by_submission(evidence: Evidence) -> State | None:

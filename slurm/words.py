@@ -45,6 +45,8 @@ _KILLED = (
     ("timed-out too many times", USED_UP),
 )
 _WARNED = re.compile(r"this job is (preempted|timed-out)\.")
+_TASK = re.compile(r"^srun: error: .*: tasks? [\d,-]+: ([A-Z][a-z ]+)", re.MULTILINE)
+_SIGNALS = {signal.strsignal(number): number for number in signal.valid_signals() if signal.strsignal(number)}
 _WAITS = {
     "Priority": "other jobs come first",
     "Resources": "no node is free yet",
@@ -98,6 +100,12 @@ def cut_by(text: str) -> str:
     """Return why submitit put a job back into the queue, by the last warning in its log; empty without."""
     warned = _WARNED.findall(text)
     return {"preempted": "preempted", "timed-out": "time limit"}[warned[-1]] if warned else ""
+
+
+def killed_in(text: str) -> int | None:
+    """Return the signal that srun says killed a task, as the job's log has it; None where it says nothing."""
+    told = [words for words in _TASK.findall(text) if words in _SIGNALS]
+    return _SIGNALS[told[-1]] if told else None
 
 
 def killed_by(number: int) -> str:

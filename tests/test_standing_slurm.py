@@ -82,12 +82,28 @@ def cleared(request):
     cluster.cancel(jobs)
 
 
+def answers(folder: Path, monkeypatch, name: str, script: str) -> None:
+    """Put a command of this name before Slurm's own."""
+    command = folder / "bin" / name
+    command.parent.mkdir(exist_ok=True)
+    command.write_text(f"#!/bin/sh\n{script}\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{command.parent}{os.pathsep}{os.environ['PATH']}")
+
+
 @pytest.mark.slow
-def test_every_end_of_a_real_job_is_told_apart(cleared, tmp_path):
+def test_every_end_of_a_real_job_is_told_apart(cleared, tmp_path, monkeypatch):
     plan = planned(tmp_path, EXPECTED)
     cleared += submit(plan, "slurm").jobs
     until(lambda: {state[0] for state in states(plan).values()} == {"failed"})
     assert states(plan) == EXPECTED
+    # The same where there is no accounting, and once the controller has forgotten the jobs.
+    answers(tmp_path, monkeypatch, "sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1")
+    assert states(plan) == EXPECTED
+    answers(tmp_path, monkeypatch, "squeue", "exit 0")
+    assert states(plan) == EXPECTED
+    answers(tmp_path, monkeypatch, "squeue", "echo 'Unable to contact slurm controller' >&2; exit 1")
+    assert {state[0] for state in states(plan).values()} == {"failed", "unknown"}
 
 
 @pytest.mark.slow
@@ -127,17 +143,3 @@ def test_a_preempted_job_says_why_it_waits(cleared, slurm, tmp_path):
     cleared.append(subprocess.run(urgent, capture_output=True, text=True, check=True).stdout.strip())
     assert until(lambda: states(plan)["sleep"][0] == "waiting")
     assert states(plan)["sleep"][1].startswith("preempted, restart 1: ")
-
-
-@pytest.mark.slow
-def test_without_accounting_ends_are_told_apart_all_the_same(cleared, tmp_path, monkeypatch):
-    for name in ("sacct", "sacctmgr"):
-        command = tmp_path / "bin" / name
-        command.parent.mkdir(exist_ok=True)
-        command.write_text("#!/bin/sh\necho 'Slurm accounting storage is disabled' >&2\nexit 1\n")
-        command.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
-    plan = planned(tmp_path, EXPECTED)
-    cleared += submit(plan, "slurm").jobs
-    until(lambda: {state[0] for state in states(plan).values()} == {"failed"})
-    assert states(plan) == EXPECTED

@@ -179,6 +179,10 @@ CASES = {
         replace(SENT, sign=DEAD, log=f"epoch 3\n{LIMIT}\n"),
         State("failed", "time limit"),
     ),
+    "nothing but what srun said of a kill": (
+        replace(SENT, log="srun: error: node1: task 0: Killed\nsrun: Force Terminated StepId=30.0"),
+        State("failed", "killed by signal 9 (SIGKILL)"),
+    ),
     "Ctrl-C of a run in a terminal": (
         Evidence(sign=replace(DEAD, state="stopped")),
         State("stopped", "it was asked to stop"),
