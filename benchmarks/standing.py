@@ -121,6 +121,7 @@ def _submitted(one: Sent, known: Known) -> Row:
         end=known.ends.get(one.submission.id, {}).get(key),
         cancelled=key in known.cancelled.get(one.submission.id, ()),
         pool=one.submission.id in known.pools,
+        recorded=one.task.argv[:1] != ("tune",),
         stale=STALE,
     )
     state = state_of(evidence)

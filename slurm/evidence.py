@@ -80,6 +80,7 @@ class Evidence:
         log: the last lines of its last attempt, and of its job's own log.
         cancelled: its user cancelled it.
         pool: whether the process that starts local runs lives.
+        recorded: it leaves a record when it ends well; a tuner's worker leaves none.
         stale: a sign of life older than so many seconds is one of a dead process.
     """
 
@@ -96,4 +97,5 @@ class Evidence:
     log: str = ""
     cancelled: bool = False
     pool: bool = False
+    recorded: bool = True
     stale: float = 45.0

@@ -44,7 +44,7 @@ def state_of(evidence: Evidence) -> State:
     )
     for judge in (*judges, _by_end, _by_sign, _by_record, _by_log, _by_submission):
         if state := judge(evidence):
-            return state
+            return State("done") if state == _SAID[0] and not evidence.recorded else state
     return State("unknown", "it left no trace")
 
 

@@ -197,6 +197,14 @@ CASES = {
         Evidence(submitted="refused", refusal=NEVER_ARRIVED),
         State("stopped", "never submitted"),
     ),
+    "a tuner's worker that ended well": (
+        replace(SENT, queued=Queued("COMPLETED"), end=end(0), recorded=False),
+        State("done"),
+    ),
+    "a run that ended well, of which there is no record": (
+        replace(SENT, queued=Queued("COMPLETED"), end=end(0)),
+        State("unknown", "it ended well, and its record is not among the results"),
+    ),
     "a record from elsewhere": (Evidence(record="timeout", record_reason="24 h"), State("failed", "24 h")),
     "nothing": (Evidence(), State("unknown", "it left no trace")),
 }
