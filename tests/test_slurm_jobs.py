@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,14 @@ import pytest
 pytest.importorskip("submitit")
 
 from benchmarks import submission as submissions
+from benchmarks.records import read_record
 from benchmarks.submission import submit
 from slurm import script
 from slurm.ledger import Ledger
 from slurm.plan import Plan, Task
 from slurm.profiles import profile
 from utils.errors import BenchError
+from wlasl.sample import SampleOptions, ensure
 
 PROGRAM = (sys.executable, str(Path(__file__).with_name("submit_program.py")))
 pytestmark = pytest.mark.slow
@@ -56,6 +59,11 @@ def codes(told) -> dict[str, int]:
 
 def steps(home: Path, key: str) -> list[int]:
     return [int(word) for word in (home / "out" / f"{key}.steps").read_text().split()]
+
+
+def printed(told) -> str:
+    log = told.submission.log("a")
+    return log.read_text(errors="replace") if log.exists() else ""
 
 
 def state(job: str) -> str:
@@ -122,6 +130,25 @@ def test_two_nodes_know_of_each_other(home: Path, planned):
         ["1", "0", "2", "1", "1"],
     ]
     assert len({environment["MASTER_ADDR"] + environment["MASTER_PORT"] for environment in seen}) == 1
+
+
+def test_one_network_is_trained_on_two_nodes_and_goes_on_after_a_warning(home: Path, planned):
+    pytest.importorskip("torch")
+    sample = ensure(home / "sample", SampleOptions(glosses=3, clips=6))
+    words = ["run", "--model", "gru", "--split", "sample", "--device", "cpu", "--set", "epochs=40"]
+    for name, folder in {"data": sample, "store": "store", "results": "results", "runs": "runs"}.items():
+        words += [f"--{name}", str(home / folder)]
+    plan = planned({}, "nodes=2", "memory=1500M")
+    plan = replace(plan, tasks=(Task("a", (*words, "--if-running", "leave")),), program=())
+    told = submit(plan, "slurm")
+    wait_for(lambda: "epoch 2/" in printed(told))
+    subprocess.run(["scancel", "--signal=USR2", f"{told.jobs[0]}_0"], check=True)
+    wait_for(lambda: codes(told) == {"a": 0}, 600)
+    (path,) = (home / "results").glob("sample/gru/*.json")
+    record = read_record(path).record
+    assert record.where.slurm["processes"] == "2"
+    assert int(record.where.slurm["restarts"]) >= 1
+    assert printed(told).count("epoch 2/40") == 1, "no epoch was done twice"
 
 
 def test_what_slurm_refuses_is_said_in_its_own_words(planned):
