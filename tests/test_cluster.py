@@ -183,12 +183,12 @@ def test_what_a_user_set_for_slurms_commands_changes_no_answer(monkeypatch):
 
 
 def submitted(name, *options, wrap):
-    """Submit a real job and return its number."""
-    command = ["sbatch", "--parsable", "-J", name, "-o", os.devnull, *options, "--wrap", wrap]
+    """Submit a real job that needs little and return its number."""
+    command = ["sbatch", "--parsable", "--mem=50M", "-J", name, "-o", os.devnull, *options, "--wrap", wrap]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def until(true, seconds=60):
+def until(true, seconds=300):
     """Wait until a question is answered with something true, and return that."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -205,8 +205,7 @@ def test_a_real_slurm_is_understood(slurm, monkeypatch):
     array = submitted(f"{name}-|-array", "--array=0-2%1", wrap="sleep 60")
     job = submitted(f"{name}-exit", wrap="exit 3")
     try:
-        ended = until(lambda: (cluster.queue([job]) or {}).get((job, None)).state == "FAILED")
-        assert ended
+        assert until(lambda: cluster.queue([job])[job, None].state == "FAILED")
         assert cluster.queue([job])[job, None].code == 3
         tasks = until(lambda: {key[1] for key in cluster.queue([array])} == {0, 1, 2})
         assert tasks
