@@ -61,9 +61,11 @@ class Claimed:
 
     def told(self, curve: Sequence[float], seconds: float) -> bool:
         """Note the objective after each epoch so far; say whether this trial's epochs are over."""
-        self.record = self.record.changed(curve=tuple(curve), epochs=len(curve), seconds=round(seconds, 1))
+        # One that was killed at its last epoch has trained one more before it is asked: it does not count.
+        kept = tuple(curve[: self.epochs])
+        self.record = self.record.changed(curve=kept, epochs=len(kept), seconds=round(seconds, 1))
         self.study.write(self.record)
-        return self.epochs <= len(curve) < self.study.settings.base.epochs
+        return self.epochs <= len(curve) and self.epochs < self.study.settings.base.epochs
 
     def end(self, **fields: object) -> Trial:
         """Write how the trial ended; one whose epochs are over is worth its best epoch."""

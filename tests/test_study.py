@@ -25,6 +25,11 @@ from benchmarks.study_journal import journal, mend  # noqa: E402
 HERE = Path(__file__).resolve().parent
 
 
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _file: None)
+
+
 def one(study: Study) -> Trial | None:
     with claimed(study) as claim:
         if claim is None:
