@@ -202,10 +202,11 @@ def _queued(ledger: Ledger, wanted: set[str], *, answered: bool) -> tuple[set[st
         elif pool.alive(submission):
             ended, cancelled = submission.ends(), submission.cancelled()
             queued |= set(submission.keys()).difference(ended, cancelled)
-    arrays = [chunk for chunk in arrays if chunk.state != "refused"]
     jobs = cluster.queue() if arrays and answered else None
     if jobs is None:
-        return queued & wanted, {key for chunk in arrays for key in chunk.keys} & wanted
+        taken = [chunk for chunk in arrays if chunk.state != "refused"]
+        return queued & wanted, {key for chunk in taken for key in chunk.keys} & wanted
+    # Those that were given up too: an sbatch may get through after whoever waited for it has died.
     names = {chunk.name: chunk.keys for chunk in arrays}
     for (_, task), job in jobs.items():
         # By name, never by number: a cluster that was set up anew gives the same numbers again.
