@@ -31,10 +31,10 @@ def killed_workers(scene: Scene, kills: int, *, forked: bool = True) -> Row:
         while alive(scene, forked=forked):
             time.sleep(scene.random.expovariate(5 * scene.size.parallel))
             # Evenly over the sweep: as many kills per hundred results at its end as at its beginning.
-            if hit < kills and hit <= kills * (scene.done() + 1) / scene.size.runs:
-                hit += hit_one(scene, forked=forked)
-                if hit // 40 > pools:
-                    pools += any(kill(process) for process in _pools(scene, forked=forked)[:1])
+            due = hit < kills and hit <= kills * (scene.done() + 1) / scene.size.runs
+            hit += hit_one(scene, forked=forked) if due else 0
+            if hit // 40 > pools:
+                pools += any(kill(process) for process in _pools(scene, forked=forked)[:1])
         if scene.done() >= scene.size.runs:
             break
     faults = f"{hit} kill -9 of workers, {pools} of their pool"

@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.chaos_row import Row
@@ -47,44 +47,54 @@ def faults(scene: Scene, count: int, crashes: int, kinds: Sequence[str] = KINDS)
     for thread in twice:
         thread.join()
     again = len(jobs(scene)) - scene.size.runs
-    done = dict.fromkeys(("kill", "requeue", "scancel"), 0)
-    down = 0
+    done = dict.fromkeys(("kill", "requeue", "scancel", "crash"), 0)
     end = time.monotonic() + PATIENCE
     while scene.done() < scene.size.runs and time.monotonic() < end:
         while active(scene) and scene.done() < scene.size.runs:
             time.sleep(scene.random.uniform(0.3, 1.2))
-            share = (scene.done() + 1) / scene.size.runs
-            if down < crashes and share > (down + 1) / (crashes + 2):
-                down += 1
-                crash(scene, 1 + down % 2)
-            elif sum(done.values()) < count and sum(done.values()) <= count * share:
-                kind = _hit(scene, kinds[sum(done.values()) % len(kinds)], sum(done.values()))
-                if kind:
-                    done[kind] += 1
+            kind = _due(scene, done, (count, crashes, kinds))
+            if kind and _hit(scene, kind, sum(done.values())):
+                done[kind] += 1
         scene.submit("slurm")
         time.sleep(2)
     finish(scene)
     told = f"{done['kill']} KILL, {done['requeue']} requeue, {done['scancel']} scancel"
-    told += f", {down} node crashes, submitted twice at once ({again} jobs too many)"
-    return Row("Slurm: faults of all kinds", told, scene.audit(), sum(done.values()) >= count and again == 0)
+    told += f", {done['crash']} node crashes, submitted twice at once ({again} jobs too many)"
+    enough = sum(done.values()) >= count + crashes
+    return Row("Slurm: faults of all kinds", told, scene.audit(), enough and again == 0)
 
 
-def _hit(scene: Scene, kind: str, number: int) -> str:
-    """Bring one fault upon one running job; return its kind, empty where nobody was at work."""
+def _due(scene: Scene, done: Mapping[str, int], wanted: tuple[int, int, Sequence[str]]) -> str:
+    """Return the fault that is due: evenly over the sweep, crashes too; empty where none is."""
+    count, crashes, kinds = wanted
+    share = (scene.done() + 1) / scene.size.runs
+    if done["crash"] < crashes and share > (done["crash"] + 1) / (crashes + 2):
+        return "crash"
+    faults_so_far = sum(done.values()) - done["crash"]
+    return (
+        kinds[faults_so_far % len(kinds)] if faults_so_far < count and faults_so_far <= count * share else ""
+    )
+
+
+def _hit(scene: Scene, kind: str, number: int) -> bool:
+    """Bring one fault upon one running job, or upon a node; say whether it was met."""
+    if kind == "crash":
+        crash(scene, 1 + number % 2)
+        return True
     working = _at_work(scene)
     if not working:
-        return ""
+        return False
     process, job = scene.random.choice(working)
     if kind == "kill":
         # In turn the run itself, whoever waits for it in the job, and Slurm's own step daemon.
         victims = (process, *_above(process, WAITS), *_above(process, "slurmstepd"))
         victim = victims[number // 3 % len(victims)]
         scene.say(f"kill -9 of {_name(victim)} {victim} of job {job}")
-        return kind if kill(victim) else ""
+        return kill(victim)
     command = ["scancel", job] if kind == "scancel" else ["scontrol", "requeue", job]
     answer = ask(command)
     scene.say(f"{' '.join(command)}: {'done' if answer and not answer.code else 'refused'}")
-    return kind if answer and not answer.code else ""
+    return answer is not None and answer.code == 0
 
 
 def _at_work(scene: Scene) -> list[tuple[int, str]]:
@@ -133,6 +143,7 @@ def controller_away(scene: Scene, seconds: float) -> Row:
     scene.plan()
     scene.submit("slurm")
     until(lambda: scene.done() >= scene.size.runs // 4, 240, "the first results")
+    until(lambda: bool(_at_work(scene)), 120, "runs at work", poll=0.02)
     lab("stop-controller")
     scene.say("the controller is away")
     began, before, wrong = time.monotonic(), scene.done(), 0
