@@ -215,7 +215,9 @@ def _asked_of_accounting(known: Known, run: Runner) -> Known:
         )
         return replace(known, notes=(*known.notes, note))
     names = {one.place[0] for one in asked}
-    return replace(known, account={key: job for key, job in found.items() if job.name in names})
+    return replace(
+        known, account={key: job for key, job in found.items() if not job.name or job.name in names}
+    )
 
 
 def _is_open(one: Sent, known: Known) -> bool:

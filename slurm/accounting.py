@@ -29,7 +29,7 @@ class Accounted:
         start: local time, ISO 8601; empty before it began.
         end: likewise.
         reason: why it waited, Slurm's word.
-        name: as it was submitted.
+        name: as it was submitted; empty for the seconds in which accounting has not heard of it.
         before: how earlier attempts ended, in their order.
     """
 
@@ -46,6 +46,8 @@ class Accounted:
 
 
 _ACCOUNT = "JobID,State,ExitCode,ElapsedRaw,NodeList,Submit,Start,End,Reason,JobName"
+_NAMELESS = "allocation"
+"""What accounting calls a job of which it has heard the end before the beginning."""
 _COMMAS = _ACCOUNT.count(",")
 
 
@@ -102,7 +104,7 @@ def _accounted(line: str) -> Iterator[tuple[JobKey, str, Accounted]]:
         start=_time(start),
         end=_time(end),
         reason="" if reason == "None" else reason,
-        name=name,
+        name="" if name == _NAMELESS else name,
     )
     for key in keys_of(number):
         yield key, submitted, job
@@ -126,7 +128,7 @@ def _last(rows: list[tuple[str, Accounted]]) -> Accounted:
     """Return the last attempt, with how those before it ended; other jobs of the same number do not count."""
     rows.sort(key=lambda row: row[0])
     last = rows[-1][1]
-    before = tuple(job.state for _, job in rows[:-1] if job.name == last.name)
+    before = tuple(job.state for _, job in rows[:-1] if job.name in {last.name, ""} or not last.name)
     return replace(last, before=before)
 
 

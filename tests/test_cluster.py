@@ -84,6 +84,11 @@ def test_of_several_attempts_the_last_counts():
     assert (found["1", 7].node, found["1", 7].end) == ("", "")
 
 
+def test_a_job_that_accounting_has_hardly_heard_of_has_no_name():
+    row = "5|FAILED|3:0|0|node1|2026-11-21T10:00:00|2026-11-21T10:00:00|2026-11-21T10:00:00|None|allocation\n"
+    assert told(cluster.account(["5"], run=Slurm(sacct=row))["5", None]) == ("FAILED", 3, "")
+
+
 def test_a_number_used_twice_tells_of_the_later_job():
     found = cluster.account(["2"], run=Slurm(sacct=ACCOUNT))["2", None]
     assert (found.state, found.name, found.before) == ("CANCELLED", "odd|name", ())
@@ -188,6 +193,11 @@ def submitted(name, *options, wrap):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
+def told(job):
+    """Return what accounting says of a job that it may not have heard of."""
+    return job and (job.state, job.code, job.name)
+
+
 def until(true, seconds=300):
     """Wait until a question is answered with something true, and return that."""
     end = time.monotonic() + seconds
@@ -221,8 +231,8 @@ def test_a_real_slurm_is_understood(slurm, monkeypatch):
     finally:
         cluster.cancel([array, job])
     if slurm.accounting:
-        known = until(lambda: cluster.account([array, job], began).get((job, None)))
-        assert (known.state, known.code, known.name) == ("FAILED", 3, f"{name}-exit")
+        expected = ("FAILED", 3, f"{name}-exit")
+        assert until(lambda: told(cluster.account([array, job], began).get((job, None))) == expected)
         assert until(lambda: cluster.account([array], began).get((array, 2)).state == "CANCELLED")
     found = cluster.limits()
     assert found.array >= 1
