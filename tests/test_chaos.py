@@ -52,7 +52,7 @@ def test_workers_and_their_pool_are_killed_and_nothing_is_lost(tmp_path: Path, c
 
 
 def test_runs_that_are_programs_of_their_own_are_killed_and_nothing_is_lost(scene):
-    clean(chaos_local.killed_workers(scene(4, 4, 0.05), 2, forked=False))
+    clean(chaos_local.killed_workers(scene(3, 4, 0.05), 1, forked=False))
 
 
 @pytest.mark.parametrize("play", [chaos_local.full_disk, chaos_local.read_only])
@@ -73,7 +73,7 @@ def test_jobs_of_slurm_are_killed_and_requeued_and_nothing_is_lost(scene, slurm)
 
 def test_a_submitter_is_killed_around_sbatch_and_nothing_is_submitted_twice(scene, slurm):
     assert slurm.nodes
-    clean(chaos_submit.killed_submitter(scene(5, 2, 0.0), 2))
+    clean(chaos_submit.killed_submitter(scene(4, 2, 0.0), 1))
 
 
 def test_a_row_that_is_wrong_says_so():
