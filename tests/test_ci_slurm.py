@@ -1,4 +1,4 @@
-"""The script that starts a Slurm for these tests: it leaves alone one that is there, and says how to use it."""
+"""The script that starts a Slurm for these tests: it leaves alone what is there, and says how to use it."""
 
 from __future__ import annotations
 
