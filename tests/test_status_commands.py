@@ -9,7 +9,6 @@ import select
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -112,17 +111,17 @@ def test_logs_follows_until_the_run_is_over(bench, submitted, monkeypatch):
 
     monkeypatch.setattr(logs, "_LOOK", 0.05)
     monkeypatch.setattr(logs, "_ASK", 0.5)
-    path = submitted.log(KEYS[1])
+    print_last = logs._print_last
 
-    def write():
-        time.sleep(0.3)
+    def print_last_and_then_it_grows(path, lines):
+        end = print_last(path, lines)
         with path.open("a") as file:
             file.write("one more\n")
+        return end
 
-    writer = threading.Thread(target=write)
-    writer.start()
+    monkeypatch.setattr(logs, "_print_last", print_last_and_then_it_grows)
+    assert submitted.id
     code, out, _ = bench("logs", "gru:100:1", "-f", "-n", "1")
-    writer.join()
     assert (code, out.splitlines()) == (0, ["KeyError: 'lr'", "one more"])
 
 
