@@ -99,7 +99,7 @@ class Bars:
 
     def say(self, sentence: str) -> None:
         """Print a line above the bar."""
-        self.console.print(sentence.rstrip(), highlight=False, markup=False, soft_wrap=True)
+        self.console.print(sentence.rstrip(), highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def _clear(self) -> None:
         """Take the bar away."""
