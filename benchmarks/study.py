@@ -87,6 +87,10 @@ class Settings(BaseModel):
         """Return the recipe that every trial starts from."""
         return restored(self.recipe)
 
+    def values(self, trial: Trial) -> list[float]:
+        """Return a complete trial's values in the order of the objectives, whatever order its file has."""
+        return [trial.values[name] for name in self.objectives]
+
     @property
     def dimensions(self) -> Space:
         """Return what is searched."""
@@ -147,9 +151,14 @@ class Trial(BaseModel):
 def said(trial: Trial) -> str:
     """Say how a trial ended, in a few words."""
     if trial.state == "complete":
-        words = ", ".join(f"{name} {value:.4g}" for name, value in trial.values.items())
+        words = worth(trial)
         return words if trial.same_as is None else f"{words}, as trial {trial.same_as}"
     return f"{trial.state} after {trial.epochs} epochs" + (f": {trial.reason}" if trial.reason else "")
+
+
+def worth(trial: Trial) -> str:
+    """Write a trial's values in a line."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in trial.values.items())
 
 
 def now() -> str:

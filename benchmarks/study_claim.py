@@ -100,7 +100,7 @@ class Claimed:
             self.record = self.record.changed(**fields, finished=now())
             self.study.write(self.record)
             if self.record.state not in {"stopped", "lost"}:
-                tell(journal(self.study), self.record)
+                tell(self.study, journal(self.study), self.record)
         return self.record
 
 
@@ -208,7 +208,7 @@ def _give_up(study: Study, opened: optuna.Study, told: FrozenTrial) -> None:
         study.write(record)
     if record.state in {"stopped", "lost"} and not _is_taken_up(opened, record):
         opened.enqueue_trial(record.parameters, user_attrs=heritage(record))
-    tell(opened, record)
+    tell(study, opened, record)
 
 
 def _lost(record: Trial) -> Trial:
@@ -232,10 +232,10 @@ def _is_taken_up(opened: optuna.Study, record: Trial) -> bool:
     return any(one.user_attrs.get("retry_of") == record.number for one in trials)
 
 
-def tell(opened: optuna.Study, record: Trial) -> None:
+def tell(study: Study, opened: optuna.Study, record: Trial) -> None:
     """Tell the journal how a trial ended, where it does not know."""
     if record.state == "complete":
-        opened.tell(record.number, list(record.values.values()), skip_if_finished=True)
+        opened.tell(record.number, study.settings.values(record), skip_if_finished=True)
         return
     state = TrialState.PRUNED if record.state == "pruned" else TrialState.FAIL
     opened.tell(record.number, state=state, skip_if_finished=True)

@@ -28,7 +28,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from benchmarks.search_space import Choice, Dimension, Space
-from benchmarks.study import UPWARDS, Study, Trial
+from benchmarks.study import UPWARDS, Settings, Study, Trial
 from utils.files import spoken
 
 Direction = Literal["minimize", "maximize"]
@@ -128,7 +128,7 @@ def journal(study: Study, sampler: Any = None, pruner: Any = None) -> optuna.Stu
     """
     for attempt in range(2):
         opened = _opened(study, sampler, pruner)
-        if opened is not None and agrees(opened.get_trials(deepcopy=False), study.all()):
+        if opened is not None and agrees(opened.get_trials(deepcopy=False), study):
             return opened
         if attempt == 0 and opened is not None:
             time.sleep(1.0)  # over a network, another's trial may be here before its line in the journal
@@ -157,22 +157,22 @@ def _opened(study: Study, sampler: Any, pruner: Any) -> optuna.Study | None:  # 
         return None
 
 
-def agrees(told: list[FrozenTrial], known: dict[int, Trial]) -> bool:
+def agrees(told: list[FrozenTrial], study: Study) -> bool:
     """Say whether a journal tells of trials what their own files say; it may not yet know that one ended."""
     return all(
-        number < len(told) and told[number].number == number and _agrees(told[number], trial)
-        for number, trial in known.items()
+        number < len(told) and told[number].number == number and _agrees(told[number], trial, study.settings)
+        for number, trial in study.all().items()
     )
 
 
-def _agrees(told: FrozenTrial, trial: Trial) -> bool:
+def _agrees(told: FrozenTrial, trial: Trial, settings: Settings) -> bool:
     """Say whether a journal tells of a trial what its own file says."""
     if {name: told.params.get(name) for name in trial.parameters} != trial.parameters:
         return False
     if not told.state.is_finished():
         return True
     if trial.state == "complete":
-        return told.state == TrialState.COMPLETE and list(told.values) == list(trial.values.values())
+        return told.state == TrialState.COMPLETE and list(told.values) == settings.values(trial)
     # A trial that was counted as lost may have told its end before; its file then says so too.
     return told.state == (TrialState.PRUNED if trial.state == "pruned" else TrialState.FAIL)
 
@@ -186,7 +186,7 @@ def rebuild(study: Study) -> None:
     made = optuna.create_study(study_name=study.settings.study, storage=storage, directions=directions(study))
     known = study.all()
     for number in range(max(known, default=-1) + 1):
-        made.add_trial(frozen(known[number], study.settings.dimensions) if number in known else _gone())
+        made.add_trial(frozen(known[number], study.settings) if number in known else _gone())
     for waiting in awaited(known.values()):
         made.enqueue_trial(waiting.parameters, user_attrs=heritage(waiting))
     os.replace(draft, study.journal)
@@ -215,14 +215,14 @@ def heritage(trial: Trial) -> dict[str, int]:
     }
 
 
-def frozen(trial: Trial, space: Space) -> FrozenTrial:
+def frozen(trial: Trial, settings: Settings) -> FrozenTrial:
     """Return a trial as Optuna keeps it."""
     states = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "running": TrialState.RUNNING}
     state = states.get(trial.state, TrialState.FAIL)
-    values = list(trial.values.values()) if state == TrialState.COMPLETE else None
+    values, space = settings.values(trial) if trial.values else None, settings.dimensions
     made = create_trial(
         state=state,
-        values=values,
+        values=values if state == TrialState.COMPLETE else None,
         params=dict(trial.parameters),
         distributions={name: distribution(space[name]) for name in trial.parameters},
         intermediate_values=dict(enumerate(trial.curve, start=1)),

@@ -125,11 +125,7 @@ def _remembered(study: Study, trials: Sequence[Trial]) -> Any:  # noqa: ANN401 -
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     made = optuna.create_study(directions=directions(study))
     made.add_trials(
-        [
-            frozen(trial, study.settings.dimensions)
-            for trial in trials
-            if trial.state in {"complete", "pruned"}
-        ]
+        [frozen(trial, study.settings) for trial in trials if trial.state in {"complete", "pruned"}]
     )
     return made
 
@@ -204,7 +200,7 @@ def _front(axes: Any, study: Study, trials: Sequence[Trial]) -> None:  # noqa: A
         [t.values[second] for t in done], [t.values[first] for t in done], "o", color=_OTHER, label="trial"
     )
     points = sorted((trial.values[second], trial.values[first]) for trial in best)
-    axes.plot(*zip(*points, strict=True), "o-", color=_BEST, label="front")
+    axes.plot(*zip(*points, strict=True), "o-", drawstyle="steps-post", color=_BEST, label="front")
     for trial in best:
         at = (trial.values[second], trial.values[first])
         axes.annotate(str(trial.number), at, (4, 4), textcoords="offset points", fontsize=8)

@@ -14,7 +14,7 @@ from benchmarks.inputs import chosen_on_test, initial_weights, prepared
 from benchmarks.progress import Bars
 from benchmarks.recipe import revised
 from benchmarks.run import Machine, Places
-from benchmarks.study import Settings, Study, begin_study
+from benchmarks.study import Settings, Study, begin_study, worth
 from benchmarks.tune_best import best_recipe, stamped, tuning, write_best
 from benchmarks.tune_pool import Pool, worker_line
 from slurm.profiles import Profile
@@ -153,12 +153,11 @@ def report(study: Study) -> None:
     path = write_best(study)
     _, best = best_recipe(study)
     found = tuning(study)
-    values = ", ".join(f"{name} {value:.4g}" for name, value in best.values.items())
     console = Console(soft_wrap=True, highlight=False)
     console.print(
         f"Study {found.study}: {found.trials} trials, {found.hours:.2f} h of training.", markup=False
     )
-    console.print(f"Best: trial {best.number}, {values} on val. Recipe: {path}", markup=False)
+    console.print(f"Best: trial {best.number}, {worth(best)} on val. Recipe: {path}", markup=False)
 
 
 def final_runs(study: Study, request: Request) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks.recipe import revised, to_toml
 from benchmarks.recipe_base import Recipe
 from benchmarks.schema import Tuning
-from benchmarks.study import FINISHED, UPWARDS, Study, Trial, told
+from benchmarks.study import FINISHED, UPWARDS, Study, Trial, told, worth
 from utils.errors import FAILURE, BenchError
 from utils.files import write_text
 
@@ -101,9 +101,8 @@ def _head(study: Study, trial: Trial) -> str:
     """Say in comments where a recipe came from."""
     found = tuning(study)
     cost = f"{found.tuner}, {found.trials} trials, {found.hours:.2f} h"
-    values = ", ".join(f"{name} {value:.4g}" for name, value in trial.values.items())
     return (
-        f"# Trial {trial.number} of study {found.study} ({cost}): {values} on val.\n"
+        f"# Trial {trial.number} of study {found.study} ({cost}): {worth(trial)} on val.\n"
         f"# Searched: {told(trial.parameters)}.\n"
     )
 

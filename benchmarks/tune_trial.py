@@ -7,16 +7,13 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from benchmarks.engine import Batches, Engine, Fitted, Job, Pruned
+from benchmarks.engine import Engine, Fitted, Job, Pruned
 from benchmarks.inputs import Inputs, chosen_on_test, initial_weights, loader
 from benchmarks.recipe import revised
 from benchmarks.recipe_base import Recipe
@@ -26,8 +23,7 @@ from models import zoo
 from utils.errors import FAILURE, BenchError
 from utils.lease import HeldElsewhereError
 from utils.progress import Progress, Silent
-from wlasl.clips import Clip
-from wlasl.loader import Batch
+from wlasl.clips import Clip, Part
 
 _TIMED, _REPEATS = 20, 3
 """Clips whose way from the store to scores is timed, and how often; the fastest time counts."""
@@ -214,7 +210,7 @@ def _measures(
 
 def latency(engine: Engine, recipe: Recipe, inputs: Inputs) -> float:
     """Return the milliseconds that one val clip takes from the store to scores, on this device."""
-    few = _Few(loader(revised(recipe, batch_size=1), inputs, "val"), _TIMED)
+    few = loader(revised(recipe, batch_size=1), _Few(inputs.dataset, inputs.store, inputs.reasons), "val")
     engine.predict(few)  # the first pass allocates, and may compile
     taken = []
     for _ in range(_REPEATS):
@@ -224,25 +220,12 @@ def latency(engine: Engine, recipe: Recipe, inputs: Inputs) -> float:
     return round(1000 * min(taken) / len(few.clips), 3)
 
 
-class _Few:
-    """The first clips of a part, one by one."""
+class _Few(Inputs):
+    """The first clips of each part."""
 
-    def __init__(self, part: Batches, most: int) -> None:
-        """Keep so many clips at most."""
-        self.part = part
-        self.clips: tuple[Clip, ...] = part.clips[:most]
-        self.labels: NDArray[np.int64] = part.labels[:most]
-
-    def steps(self) -> int:
-        """Return the number of batches."""
-        return len(self.clips)
-
-    def epoch(self, epoch: int, *, start: int = 0, rank: int = 0, world: int = 1) -> Iterator[Batch]:
-        """Yield the batches of these clips; all views of a clip come before the next one's."""
-        for batch in self.part.epoch(epoch, start=start, rank=rank, world=world):
-            if int(batch.indices.max(initial=0)) >= len(self.clips):
-                return
-            yield batch
+    def clips(self, part: Part) -> tuple[Clip, ...]:
+        """Return the first clips of a part that can be read."""
+        return super().clips(part)[:_TIMED]
 
 
 def parent_process() -> int | None:

@@ -115,6 +115,11 @@ def test_several_objectives_are_searched_at_once(tmp_path: Path):
 
     study = made(tmp_path, objectives=("val_top1", "latency"), trials=12, tuner="tpe")
     trials = finish(study)
+    told_of = [list(one.values) for one in told(study)]
+    assert told_of == [[trial.values["val_top1"], trial.values["latency"]] for trial in trials.values()]
+    study_journal.rebuild(study)
+    assert [list(one.values) for one in told(study)] == told_of
+    assert not list(study.folder.glob("journal.*-*.log"))
     best = front(study, trials.values())
     assert 1 <= len(best) < 12
     for trial in best:

@@ -249,13 +249,14 @@ def test_a_study_is_carried_out_and_its_best_recipe_run_tabled_and_drawn(tmp_pat
     pytest.importorskip("torch")
     pytest.importorskip("optuna")
     line = ["tune", "--model", "gru", "--split", "sample", "--trials", "3", "--set", "epochs=1"]
-    line += ["--search", "hidden=8,16", "--seeds", "0,1", "--objective", "val_top1,parameters"]
+    line += ["--search", "hidden=8,16", "--seeds", "0,1", "--objective", "val_top1,parameters,latency"]
     ran = bench(*line, *places(tmp_path))
     assert ran.returncode == 0, ran.stderr
     study = open_study(tmp_path / "runs", "gru-sample-tpe")
     trials = study.all()
     assert [trial.state for trial in trials.values()] == ["complete"] * 3
     assert all(trial.values["parameters"] > 1000 for trial in trials.values())
+    assert all(0.01 < trial.values["latency"] < 10_000 for trial in trials.values())
     shelf = read_records(tmp_path / "results")
     assert [one.record.recipe["seed"] for one in shelf.records] in ([0, 1], [1, 0])
     best = best_of(study, trials.values())
