@@ -144,9 +144,10 @@ def controller_away(scene: Scene, seconds: float) -> Row:
     scene.submit("slurm")
     until(lambda: scene.done() >= scene.size.runs // 4, 240, "the first results")
     until(lambda: bool(_at_work(scene)), 120, "runs at work", poll=0.02)
+    before, wrong = scene.done(), 0
     lab("stop-controller")
     scene.say("the controller is away")
-    began, before, wrong = time.monotonic(), scene.done(), 0
+    began = time.monotonic()
     while time.monotonic() - began < seconds:
         scene.submit("slurm")
         told = scene.bench("status", "--json", *scene.where())
