@@ -85,7 +85,7 @@ def test_the_tree_and_the_tables_are_up_to_date():
 def test_every_command_in_the_texts_exists_with_its_options():
     assert len(commands()) >= 8
     for words in commands():
-        names = [word for word in words if re.fullmatch("[a-z]+", word)]
+        names = [word for word in words if re.fullmatch("[a-z]+(?:-[a-z]+)*", word)]
         options = {word for word in words if word.startswith("--")}
         path = names[:2] if names[:1] == ["data"] else names[:1]
         shown = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "250", "TERM": "dumb"})
