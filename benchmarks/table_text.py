@@ -85,7 +85,9 @@ def recipe(row: Row, most: int | None = None) -> str:
     """Write a row's recipe: the nearest named one, then what differs from it, so many fields at most."""
     told = [row.recipe] * bool(row.recipe) + list(row.differs[:most])
     left = len(row.differs) - len(row.differs[:most])
-    return ", ".join(told) + (f" and {left} more" if left else "") + (f" ({tuned(row)})" if tuned(row) else "")
+    return (
+        ", ".join(told) + (f" and {left} more" if left else "") + (f" ({tuned(row)})" if tuned(row) else "")
+    )
 
 
 def tuned(row: Row) -> str:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from benchmarks.cli import app
 
 HOME = Path(__file__).resolve().parent.parent
-TEXTS = ("README.md", "CONTRIBUTING.md", "docs/INSTALL.md")
+TEXTS = ("README.md", "CONTRIBUTING.md", "docs/INSTALL.md", "docs/SLURM.md", "docs/TUNING.md")
 RESULTS = """# Results
 
 ## sample
