@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from benchmarks.asked import asked_of
 from benchmarks.schema import FORMAT, Record, run_id
-from benchmarks.seals import BODY, FILE, is_intact, unsealed, write_sealed
+from benchmarks.seals import is_intact, unsealed, without_seals, write_sealed
 from utils.errors import BenchError
 from utils.files import read_json
 from utils.names import is_safe_id
@@ -102,24 +102,16 @@ def read_record(path: Path) -> Stored:
     return _looked_at(path) if record is None else Stored(record, path, _copied(path, record))
 
 
-class _File(Record):
-    """A record with the checksums of its file."""
-
-    body_sha256: str
-    file_sha256: str
-
-
 def _intact(path: Path) -> Record | None:
     """Return a record whose file is byte for byte as it was written; None says nothing more."""
     try:
         content = path.read_bytes()
         if not is_intact(content):
             return None
-        found = _File.model_validate_json(content)
+        record = Record.model_validate_json(without_seals(content))
     except (OSError, ValidationError):
         return None
-    fields = {name: value for name, value in found.__dict__.items() if name not in {BODY, FILE}}
-    return None if found.format > FORMAT else Record.model_construct(**fields)
+    return None if record.format > FORMAT else record
 
 
 def _looked_at(path: Path) -> Stored:

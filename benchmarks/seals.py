@@ -19,6 +19,7 @@ from utils.files import canonical, write_whole
 BODY, FILE = "body_sha256", "file_sha256"
 _BLANK = "0" * 64
 _SEAL = re.compile(rb'"file_sha256": "([0-9a-f]{64})"')
+_SEALS = re.compile(rb'"(?:body|file)_sha256": "[0-9a-f]{64}",\s*')
 
 
 def sealed(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,6 +53,11 @@ def is_intact(content: bytes) -> bool:
         return False
     blank = content[: seals[0].start(1)] + _BLANK.encode() + content[seals[0].end(1) :]
     return hashlib.sha256(blank).hexdigest().encode() == seals[0][1]
+
+
+def without_seals(content: bytes) -> bytes:
+    """Return an intact file's content without its checksums: the JSON object of the body alone."""
+    return _SEALS.sub(b"", content)
 
 
 def unsealed(path: Path, body: dict[str, Any]) -> str:
