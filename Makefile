@@ -8,8 +8,9 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := benchmarks models slurm utils wlasl wlasl_bench.py
-# Worker processes of the tests: one per core, at most 4, as each may import both frameworks (2 GB).
-JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
+# Worker processes of the tests: one more than cores, as tests of jobs mostly wait; at most 4, as each may import both
+# frameworks (2 GB).
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 3 ? 4 : n + 1)))
 DEMO_FLAGS ?= --recipe benchmarks/recipes/sample.toml --set epochs=30
 DEMO_RESULTS := runs/demo-results
 
@@ -24,9 +25,9 @@ demo: $(VENV)/.made-for-demo ## install PyTorch and the benchmark, train on the 
 	$(BIN)/bench run --model movinet-a3 --split sample --results $(DEMO_RESULTS) $(DEMO_FLAGS)
 
 test: $(VENV)/.made-for-test lint ## install everything, check the style, the types and the tables, run the tests (under 25 minutes)
-	@echo 'make test: the tests take about 10 minutes on 2 cores.'
+	@echo 'make test: the tests take about 15 minutes on 2 cores.'
 	@$(BIN)/bench table --check
-	@OMP_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest -n $(JOBS) --cov --cov-fail-under=90 $(PYTEST_FLAGS)
+	@OMP_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-fail-under=90 $(PYTEST_FLAGS)
 
 slurm: ## start a Slurm of two nodes on this machine for the tests (root, Debian or Ubuntu; .ci/slurm stop ends it)
 	@.ci/slurm start
