@@ -223,5 +223,7 @@ def _no_collection() -> Iterator[None]:
     try:
         yield
     finally:
+        # What was read is set aside, or the very next collection would walk it after all.
+        gc.freeze()
         if was_on:
             gc.enable()
