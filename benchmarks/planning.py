@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.asked import asked_of
-from benchmarks.recipe import parse_settings, read_recipe, recipe_fields, resolve
+from benchmarks.recipe import of_line, read_recipe
 from benchmarks.recipe_base import Recipe
 from slurm.plan import Plan, Task
 from slurm.profiles import Profile
@@ -77,8 +77,7 @@ def _tasks(
     """Yield a task per seed: the recipe is resolved once, and each seed changes one field of it."""
     model, split, name = row
     options = dict(wanted.fields or {})
-    layer = recipe_fields(model, name) if name else {}
-    recipe = resolve(model, split, layer, options, parse_settings(wanted.settings))
+    recipe = of_line(model, split, name, options, wanted.settings)
     _check(recipe, profile)
     head = ["run", "--model", model, "--split", split]
     if name:

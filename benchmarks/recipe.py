@@ -62,6 +62,30 @@ def resolve(model: str, split: str, *layers: Mapping[str, Any]) -> Recipe:
     return recipe
 
 
+def of_line(
+    model: str,
+    split: str,
+    name: str | None = None,
+    options: Mapping[str, str | None] | None = None,
+    settings: Iterable[str] = (),
+) -> Recipe:
+    """Return the recipe that a command line asks for: the named fields, then the options', then `--set`'s.
+
+    Args:
+        model: a row of the zoo.
+        split: the subset.
+        name: what `--recipe` took, a name or a file; None for the system's own.
+        options: recipe fields that have an option of their own; None where it was not given.
+        settings: the words of `--set`.
+
+    Raises:
+        BenchError: an unknown model, recipe or field, a value of the wrong type or out of range.
+    """
+    fields = recipe_fields(model, name) if name else {}
+    told = {field: value for field, value in (options or {}).items() if value is not None}
+    return resolve(model, split, fields, told, parse_settings(settings))
+
+
 def _defaults(row: zoo.System, split: str) -> dict[str, Any]:
     """Return the fields of a row's own recipe."""
     if isinstance(row.input, zoo.Input):

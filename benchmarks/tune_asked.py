@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks.recipe import parse_settings, recipe_fields, resolve
+from benchmarks.recipe import of_line, parse_settings
 from benchmarks.recipe_base import Recipe
 from benchmarks.search_space import parse_searches, read_space, space_of, written
 from benchmarks.study import (
@@ -24,7 +24,7 @@ from benchmarks.study import (
 )
 from benchmarks.study_hyperband import sweep
 from utils.errors import BenchError
-from utils.names import lookup
+from utils.names import lookup, whole_numbers
 
 TRIALS = 50
 """How many recipes are tried where nobody says."""
@@ -56,9 +56,7 @@ class Base:
 
     def resolved(self, model: str) -> Recipe:
         """Return the whole recipe."""
-        fields = recipe_fields(model, self.recipe) if self.recipe else {}
-        told = {name: value for name, value in self.options.items() if value is not None}
-        return resolve(model, self.split, fields, told, parse_settings(self.settings))
+        return of_line(model, self.split, self.recipe, self.options, self.settings)
 
 
 @dataclass(frozen=True)
@@ -176,11 +174,7 @@ def seeds_of(text: str) -> list[int]:
     """
     if text == "none":
         return []
-    try:
-        first, dots, last = text.partition("..")
-        numbers = list(range(int(first), int(last) + 1)) if dots else [int(word) for word in text.split(",")]
-    except ValueError:
-        numbers = []
+    numbers = whole_numbers(text)
     if not numbers or min(numbers) < 0:
         raise BenchError(f"--seeds takes 0..4, 0,3,7 or none, not {text!r}.")
-    return list(dict.fromkeys(numbers))
+    return numbers

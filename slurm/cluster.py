@@ -31,6 +31,7 @@ __all__ = [
     "installed",
     "limits",
     "queue",
+    "required",
 ]
 
 _CANCELLED_AT_ONCE = 500
@@ -76,6 +77,16 @@ class Limits:
 def installed() -> bool:
     """Say whether jobs can be submitted from here."""
     return shutil.which("sbatch") is not None and shutil.which("squeue") is not None
+
+
+def required() -> None:
+    """Refuse where no jobs can be submitted.
+
+    Raises:
+        BenchError: there is no Slurm here.
+    """
+    if not installed():
+        raise BenchError("There is no Slurm here (sbatch, squeue). Use --cluster local.")
 
 
 _QUEUE = "ArrayJobID,ArrayTaskID,JobID,State,RestartCnt,exit_code,NodeList,Reason,Name"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from utils.errors import USAGE, BenchError
-from utils.names import is_safe_id, lookup, nearest
+from utils.names import is_safe_id, lookup, nearest, whole_numbers
 
 MODELS = {"movinet-a0": 0, "movinet-a3": 3, "s3d": 1, "i3d": 2, "x3d-s": 4}
 
@@ -47,3 +47,11 @@ def test_a_plain_name_is_safe(name: str):
 )
 def test_any_other_name_is_not(name: str):
     assert not is_safe_id(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [("0..2", [0, 1, 2]), ("3,0,3", [3, 0]), ("7", [7]), ("2..1", []), ("a", []), ("1..", []), ("", [])],
+)
+def test_a_list_of_numbers_is_read_and_what_is_none_is_empty(text, numbers):
+    assert whole_numbers(text) == numbers

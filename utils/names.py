@@ -30,6 +30,16 @@ def lookup(kind: str, name: str, table: Mapping[str, T]) -> T:
     raise BenchError(f"There is no {kind} named {name!r}. {nearest(name, table)}")
 
 
+def whole_numbers(text: str) -> list[int]:
+    """Return the numbers in `0..4` or `0,3,7`, each once; none where that is no such list."""
+    first, dots, last = text.partition("..")
+    try:
+        found = range(int(first), int(last) + 1) if dots else [int(word) for word in text.split(",")]
+    except ValueError:
+        return []
+    return list(dict.fromkeys(found))
+
+
 def is_safe_id(name: str) -> bool:
     """Say whether a clip id can be part of a path: letters, digits, `.`, `_`, `-`, at most 128 of them."""
     return _SAFE.fullmatch(name) is not None

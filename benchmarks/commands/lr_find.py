@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.commands.options import Data, Landmarks, Model, Runs, Set, Split, Store
+from benchmarks.commands.options import (
+    Data,
+    Device,
+    Engine,
+    Landmarks,
+    Model,
+    RecipeName,
+    Runs,
+    Set,
+    Split,
+    Store,
+    Weights,
+)
 from benchmarks.commands.run import known_device
 from utils.errors import BenchError
 
@@ -22,23 +34,21 @@ def lr_find(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     high: Annotated[float, typer.Option("--to", help="The last rate.")] = 10.0,
     steps: Annotated[int, typer.Option(min=10, help="Batches to learn from.")] = 100,
     smoothing: Annotated[float, typer.Option(min=0, max=0.999, help="Share of earlier losses.")] = 0.9,
-    engine: Annotated[str | None, typer.Option(help="torch or tensorflow; else torch.")] = None,
-    recipe_name: Annotated[
-        str | None, typer.Option("--recipe", help="A recipe of the model by name, or a file, TOML or JSON.")
-    ] = None,
+    engine: Engine = None,
+    recipe_name: RecipeName = None,
     landmarks: Landmarks = None,
     settings: Set = None,
-    weights: Annotated[str | None, typer.Option(help="none, kinetics, or a checkpoint file.")] = None,
+    weights: Weights = None,
     data: Data = None,
     store: Store = None,
     runs: Runs = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Raise the learning rate step by step on training clips, plot the loss, and suggest a rate."""
     from benchmarks import lr_find as test  # noqa: PLC0415 - `bench --help` needs none of it
     from benchmarks.inputs import prepared  # noqa: PLC0415
     from benchmarks.progress import Bars  # noqa: PLC0415
-    from benchmarks.tune_asked import Base  # noqa: PLC0415
+    from benchmarks.recipe import of_line  # noqa: PLC0415
     from utils.stopping import interruptible  # noqa: PLC0415
     from wlasl.root import project_folder  # noqa: PLC0415
     from wlasl.subsets import load  # noqa: PLC0415
@@ -46,7 +56,7 @@ def lr_find(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     if not 0 < low < high:
         raise BenchError("--from must be above 0 and below --to.")
     told = {"engine": engine, "weights": weights, "landmarks": landmarks}
-    recipe = Base(model, split, recipe_name, told, settings or ()).resolved(model)
+    recipe = of_line(model, split, recipe_name, told, settings or ())
     home = project_folder()
     with interruptible(), Bars() as bars:
         inputs = prepared(recipe, load(split, data, bars), store or home / "data" / "stores", progress=bars)

@@ -9,6 +9,13 @@ import typer
 
 Model = Annotated[str, typer.Option("--model", "-m", help="A row of `bench list`.")]
 Split = Annotated[str, typer.Option("--split", help="Subset: 100, 300, 1000, 2000 or sample.")]
+Engine = Annotated[str | None, typer.Option("--engine", help="torch or tensorflow; else torch.")]
+RecipeName = Annotated[
+    str | None, typer.Option("--recipe", help="A recipe of the model by name, or a file, TOML or JSON.")
+]
+Weights = Annotated[str | None, typer.Option("--weights", help="none, kinetics, or a checkpoint file.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the run; else 0.")]
+Seeds = Annotated[str | None, typer.Option("--seeds", help="Several seeds: 0..4 or 0,3,7.")]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="field=value of the recipe (`bench recipe` lists them); several times."),
@@ -25,3 +32,15 @@ Landmarks = Annotated[
 ]
 Results = Annotated[Path | None, typer.Option("--results", help="Records; else results.")]
 Runs = Annotated[Path | None, typer.Option("--runs", help="Checkpoints and scores; else runs.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+ProfileName = Annotated[
+    str | None, typer.Option("--profile", help="What a job asks for, by name, from your profiles.")
+]
+Profiles = Annotated[
+    Path | None,
+    typer.Option("--profiles", help="File of profiles; else ~/.config/wlasl-bench/profiles.toml."),
+]
+Resource = Annotated[
+    list[str] | None,
+    typer.Option("--resource", help="key=value over the profile, such as time=2:00:00; several times."),
+]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks.commands.options import Data, Landmarks, Results, Runs, Store
+from benchmarks.commands.options import Data, Device, Landmarks, Results, Runs, Store
 from benchmarks.commands.run import known_device
 
 
@@ -18,7 +18,7 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     store: Store = None,
     data: Data = None,
     landmarks: Landmarks = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     again: Annotated[bool, typer.Option("--again", help="Probe anew where that was done.")] = False,  # noqa: FBT002
 ) -> None:
     """Score a run's test part again, shuffled, reversed, one frame long, mirrored, without hands.

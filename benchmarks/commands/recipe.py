@@ -19,8 +19,7 @@ def recipe(
     as_id: Annotated[bool, typer.Option("--id", help="Print the id alone.")] = False,  # noqa: FBT002
 ) -> None:
     """Print the whole recipe that `bench run` would carry out, as TOML for `--recipe FILE`."""
-    from benchmarks.recipe import parse_settings, recipe_fields, resolve, to_toml  # noqa: PLC0415
+    from benchmarks.recipe import of_line, to_toml  # noqa: PLC0415
 
-    fields = recipe_fields(model, name) if name else {}
-    resolved = resolve(model, split, fields, parse_settings(settings or []))
+    resolved = of_line(model, split, name, settings=settings or [])
     typer.echo(resolved.id if as_id else to_toml(resolved), nl=as_id)

@@ -9,7 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmarks.commands.options import Data, Landmarks, Results, Runs, Set, Store
+from benchmarks.commands.options import (
+    Data,
+    Device,
+    Engine,
+    Landmarks,
+    ProfileName,
+    Profiles,
+    Resource,
+    Results,
+    Runs,
+    Seed,
+    Seeds,
+    Set,
+    Store,
+    Weights,
+)
 from benchmarks.commands.run import known_device, seed_layers
 from utils.errors import BenchError
 from utils.names import lookup
@@ -27,21 +42,21 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     split: Annotated[
         list[str] | None, typer.Option(help="Subsets: 100,300 or several times; else 100.")
     ] = None,
-    engine: Annotated[str | None, typer.Option(help="torch or tensorflow; else torch.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the runs; else 0.")] = None,
-    seeds: Annotated[str | None, typer.Option(help="Several seeds: 0..4 or 0,3,7.")] = None,
+    engine: Engine = None,
+    seed: Seed = None,
+    seeds: Seeds = None,
     recipe_name: Annotated[
         list[str] | None,
         typer.Option("--recipe", help="Recipes by name, or files: a,b or several times."),
     ] = None,
     landmarks: Landmarks = None,
     settings: Set = None,
-    weights: Annotated[str | None, typer.Option(help="none, kinetics, or a checkpoint file.")] = None,
+    weights: Weights = None,
     data: Data = None,
     store: Store = None,
     results: Results = None,
     runs: Runs = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     devices: Annotated[
         int, typer.Option(min=1, help="Devices of a run in one task; a cluster's are in its profile.")
     ] = 1,
@@ -53,16 +68,9 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     cluster: Annotated[
         str | None, typer.Option(help="slurm, local or debug; else slurm where there is one, else local.")
     ] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="What a job asks for, by name, from your profiles.")
-    ] = None,
-    profiles: Annotated[
-        Path | None, typer.Option(help="File of profiles; else ~/.config/wlasl-bench/profiles.toml.")
-    ] = None,
-    resource: Annotated[
-        list[str] | None,
-        typer.Option(help="key=value over the profile, such as time=2:00:00; several times."),
-    ] = None,
+    profile: ProfileName = None,
+    profiles: Profiles = None,
+    resource: Resource = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; submit nothing.")] = False,  # noqa: FBT002
     wait: Annotated[bool, typer.Option("--wait", help="Stay until the local runs have ended.")] = False,  # noqa: FBT002
     plan_file: Annotated[Path | None, typer.Option("--plan", help="Submit a plan's file instead.")] = None,
@@ -141,13 +149,13 @@ def _listed(words: Sequence[str] | None) -> list[str]:
 
 def _cluster(name: str | None) -> Cluster:
     """Return where to submit to: what was asked for, else Slurm where there is one, else this machine."""
-    from slurm.cluster import installed  # noqa: PLC0415
+    from slurm.cluster import installed, required  # noqa: PLC0415
     from slurm.ledger import CLUSTERS  # noqa: PLC0415
 
     table: dict[str, Cluster] = {known: known for known in CLUSTERS}
     if name is None:
         return "slurm" if installed() else "local"
     found = lookup("cluster", name, table)
-    if found == "slurm" and not installed():
-        raise BenchError("There is no Slurm here (sbatch, squeue). Use --cluster local.")
+    if found == "slurm":
+        required()
     return found

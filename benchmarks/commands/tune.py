@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmarks.commands.options import Data, Landmarks, Results, Runs, Set, Split, Store
+from benchmarks.commands.options import (
+    Data,
+    Device,
+    Engine,
+    Landmarks,
+    ProfileName,
+    Profiles,
+    Resource,
+    Results,
+    Runs,
+    Set,
+    Split,
+    Store,
+    Weights,
+)
 from benchmarks.commands.run import known_device
 from utils.errors import BenchError
 from utils.names import lookup
@@ -33,13 +47,13 @@ def tune(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         typer.Option(help="field=1e-4..1e-2:log, 0..0.5:0.1 or 64,128: search this too; several times."),
     ] = None,
     space: Annotated[Path | None, typer.Option(help="TOML file of what to search.")] = None,
-    engine: Annotated[str | None, typer.Option(help="torch or tensorflow; else torch.")] = None,
+    engine: Engine = None,
     recipe_name: Annotated[
         str | None, typer.Option("--recipe", help="What trials start from: a recipe by name, or a file.")
     ] = None,
     landmarks: Landmarks = None,
     settings: Set = None,
-    weights: Annotated[str | None, typer.Option(help="none, kinetics, or a checkpoint file.")] = None,
+    weights: Weights = None,
     seeds: Annotated[str, typer.Option(help="Of the best recipe's runs: 0..4, 0,3,7 or none.")] = "0..2",
     workers: Annotated[int, typer.Option(min=1, help="Trials side by side.")] = 1,
     hours: Annotated[float | None, typer.Option(min=0, help="Stop after so long; else never.")] = None,
@@ -51,18 +65,11 @@ def tune(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     store: Store = None,
     results: Results = None,
     runs: Runs = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     cluster: Annotated[str, typer.Option(help="Where workers run: local or slurm.")] = "local",
-    profile: Annotated[
-        str | None, typer.Option(help="What a worker asks Slurm for, by name, from your profiles.")
-    ] = None,
-    profiles: Annotated[
-        Path | None, typer.Option(help="File of profiles; else ~/.config/wlasl-bench/profiles.toml.")
-    ] = None,
-    resource: Annotated[
-        list[str] | None,
-        typer.Option(help="key=value over the profile, such as time=2:00:00; several times."),
-    ] = None,
+    profile: ProfileName = None,
+    profiles: Profiles = None,
+    resource: Resource = None,
     worker: Annotated[bool, typer.Option("--worker", hidden=True)] = False,  # noqa: FBT002
     show: Annotated[str | None, typer.Option(metavar="STUDY", help="Draw and print a study.")] = None,
 ) -> None:
@@ -95,11 +102,10 @@ def _profile(
         if name or profiles or resource:
             raise BenchError("--profile, --profiles and --resource are for --cluster slurm.")
         return None
-    from slurm.cluster import installed  # noqa: PLC0415 - `bench --help` needs none of it
+    from slurm.cluster import required  # noqa: PLC0415 - `bench --help` needs none of it
     from slurm.profiles import profile  # noqa: PLC0415
 
-    if not installed():
-        raise BenchError("There is no Slurm here (sbatch, squeue). Use --cluster local.")
+    required()
     return profile(name, profiles, resource or ())
 
 
