@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,3 +123,22 @@ def make_record():
         return schema.Record(id=schema.run_id(recipe), recipe=recipe, **(usual | told))
 
     return make
+
+
+@pytest.fixture
+def bench(monkeypatch, capsys):
+    """Return a function that types a command: exit code, stdout, stderr."""
+    from benchmarks import cli  # noqa: PLC0415
+
+    def typed(*words):
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, words)])
+        monkeypatch.setenv("COLUMNS", "120")
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return typed

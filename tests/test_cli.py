@@ -14,7 +14,6 @@ import pytest
 
 pytest.importorskip("torch")
 
-from benchmarks import cli
 from benchmarks.recipe import Recipe, resolve
 from benchmarks.scores import read_scores
 from utils import files
@@ -27,24 +26,6 @@ SMALL = {"epochs": 3, "size": 32, "frames": 4, "store_size": 64, "batch_size": 4
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
     return ensure(tmp_path_factory.mktemp("cli") / "sample", SampleOptions(glosses=3, clips=6))
-
-
-@pytest.fixture
-def bench(monkeypatch, capsys):
-    """Return a function that types a command: exit code, stdout, stderr."""
-
-    def typed(*words):
-        monkeypatch.setattr(sys, "argv", ["bench", *map(str, words)])
-        monkeypatch.setenv("COLUMNS", "120")
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return typed
 
 
 def words_of_run(sample, folder, model="movinet-a0-stream", **fields):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cli, submission
+from benchmarks import submission
 from slurm.ledger import Ledger
 from slurm.plan import Plan, Task
 
@@ -23,20 +23,12 @@ KEYS = [f"{number:016x}" for number in range(4)]
 
 
 @pytest.fixture
-def bench(monkeypatch, capsys, tmp_path):
+def bench(bench, tmp_path):
     """Return a function that types a command over folders of its own: exit code, stdout, stderr."""
 
     def typed(*words, places=True):
         folders = ["--runs", tmp_path / "runs", "--results", tmp_path / "results"] if places else []
-        monkeypatch.setattr(sys, "argv", ["bench", *map(str, [*words, *folders])])
-        monkeypatch.setenv("COLUMNS", "120")
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        out, err = capsys.readouterr()
-        return code, out, err
+        return bench(*words, *folders)
 
     return typed
 

@@ -18,21 +18,9 @@ PROGRAM = (sys.executable, str(Path(__file__).with_name("submit_program.py")))
 
 
 @pytest.fixture
-def bench(monkeypatch, capsys):
+def bench(bench):
     """Return a function that types `bench submit`: exit code, stdout, stderr."""
-
-    def typed(*words):
-        monkeypatch.setattr(sys, "argv", ["bench", "submit", *map(str, words)])
-        monkeypatch.setenv("COLUMNS", "120")
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return typed
+    return lambda *words: bench("submit", *words)
 
 
 @pytest.fixture
