@@ -84,7 +84,22 @@ def _of_row(row: Row) -> dict[str, Any]:
         flat.update(_of_measure(f"top{k}", value))
     for k, value in row.per_class.items():
         flat.update(_of_measure(f"per_class_top{k}", value))
-    return {**flat, **_of_measure("loss", row.loss), **_of_probes(row), **_of_runs(row)}
+    return {
+        **flat,
+        **_of_measure("loss", row.loss),
+        **_of_probes(row),
+        "zero_shot": _of_zero_shot(row),
+        **_of_runs(row),
+    }
+
+
+def _of_zero_shot(row: Row) -> list[str]:
+    """Return, per run and data set, the top-1 of the nearest centroid: `seed:name:fraction`."""
+    return [
+        f"{record.recipe.get('seed')}:{name}:{found.metrics.get('centroid_top1')}"
+        for record in row.records
+        for name, found in record.zero_shot.items()
+    ]
 
 
 def _of_tuning(row: Row) -> dict[str, Any]:

@@ -53,6 +53,11 @@ _ABOUT_PROBES = """\
   Pairs are the sample's clips of signs that are another one's reversal, told from that one: half is chance.
 """
 
+_ABOUT_ZERO_SHOT = """\
+- Zero-shot (`--evaluate-on`) is of signs of another data set or subset that the network was never trained on:
+  the share of their test clips whose embedding is nearest to the mean of its own sign's training clips.
+"""
+
 _ABOUT_PUBLISHED = """\
 As printed, in percent, from `published.csv`, which also holds the quoted text and notes. Only numbers that
 were read in the original are here. They are not ranked with ours: protocols differ. `n` is the official
@@ -65,7 +70,8 @@ checkpoint.
 def readme(table: Table) -> str:
     """Return `results/README.md` whole; the same records give the same text on any day and machine."""
     probed = any(row.probes.runs for row in rows_of(table))
-    parts = [_INTRODUCTION + _ABOUT_PROBES * probed]
+    untrained = any(record.zero_shot for row in rows_of(table) for record in row.records)
+    parts = [_INTRODUCTION + _ABOUT_PROBES * probed + _ABOUT_ZERO_SHOT * untrained]
     if not table.sections:
         parts.append("No runs yet: `bench run --model movinet-a3 --split sample` makes the first one.\n")
     parts += [_section(section) for section in table.sections]
@@ -163,6 +169,7 @@ _COLUMNS: tuple[tuple[str, Cell], ...] = (
     *((probe.heading, _probe(name)) for name, probe in PROBES.items() if name != PLAIN),
     ("Order change", lambda row: text.change(row.probes.change)),
     ("Pairs", text.pairs),
+    ("Zero-shot", text.zero_shot),
     ("Seeds", text.seeds),
     ("Weights", lambda row: text.several(text.weights(record) for record in row.records)),
     ("Time", text.mean_duration),
@@ -174,7 +181,7 @@ _COLUMNS: tuple[tuple[str, Cell], ...] = (
 _LEFT = frozenset(
     {"Model", "Recipe", "Landmarks", "Weights", "Device", "Commit", "Run", "Published top-1 / top-5"}
 )
-_WHERE_NEEDED = frozenset({"Recipe", "Landmarks", "Order change", "Pairs"}) | {
+_WHERE_NEEDED = frozenset({"Recipe", "Landmarks", "Order change", "Pairs", "Zero-shot"}) | {
     probe.heading for name, probe in PROBES.items() if name != PLAIN
 }
 """Columns that a board has only where one of its rows has something to say there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from benchmarks.metrics import spread
 from benchmarks.published import Published
 from benchmarks.schema import Record
 from benchmarks.table import Board, Measure, Row
@@ -70,6 +71,18 @@ def shape(record: Record) -> str:
 def sources(row: Row) -> str:
     """Write what found the landmarks that a row's runs saw: mediapipe-hands, true, ...; a dash for pixels."""
     return several(record.clips.landmarks for record in row.records)
+
+
+def zero_shot(row: Row) -> str:
+    """Write how well embeddings tell signs apart untrained: per data set, top-1 of the nearest centroid."""
+    cells = []
+    for name in dict.fromkeys(name for record in row.records for name in record.zero_shot):
+        found = [record.zero_shot[name] for record in row.records if name in record.zero_shot]
+        rates = [float(one.metrics.get("centroid_top1") or 0.0) for one in found]
+        mean, deviation = spread(rates)
+        about = "" if deviation is None else f" ± {100 * deviation:.2f}"
+        cells.append(f"{name}: {percent(mean)}{about} ({found[0].metrics.get('classes')} signs)")
+    return "; ".join(cells) or NONE
 
 
 def rank(row: Row) -> str:

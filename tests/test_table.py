@@ -20,7 +20,7 @@ from benchmarks.published import SHIPPED, read_published
 from benchmarks.recipe import resolve
 from benchmarks.recipe_table import named
 from benchmarks.records import Shelf, Stored, read_records, write_record
-from benchmarks.schema import Cost, InitialWeights, Selection, Where, run_id
+from benchmarks.schema import Cost, InitialWeights, Selection, Where, ZeroShot, run_id
 from benchmarks.table import Measure, collect, load_table, title
 from benchmarks.table_data import as_csv, as_json
 from benchmarks.table_markdown import grid, is_current, readme, write_readme
@@ -241,6 +241,26 @@ def test_pixels_and_landmarks_over_the_same_clips_are_ranked_together(mixed):
         ("-", "spoter", "mediapipe-hands"),
     ]
     assert [text.shape(row.first) for row in board.rows] == ["32x54", "20x172²", "all x 54"]
+
+
+def test_signs_told_apart_untrained_have_a_column_where_a_board_has_any(results, make_record):
+    def untrained(rate):
+        measured = {"centroid_top1": rate, "classes": 16}
+        found = {"split": "sample", "landmarks": "true", "unseen": True, "gallery": 9, "clips": "c" * 16}
+        return {"sample": ZeroShot(**found, metrics=measured)}
+
+    assert "Zero-shot" not in readme(load_table(results))
+    for seed, rate in enumerate((0.25, 0.75)):
+        record = make_record("movinet-a0", seed=seed, hits=150)
+        write_record(results, record.model_copy(update={"zero_shot": untrained(rate)}))
+    write_record(results, make_record("i3d", hits=120))
+    table = load_table(results)
+    assert "sample: 50.00 ± 35.36 (16 signs)" in readme(table)
+    assert "never trained on" in readme(table)
+    assert [row["zero_shot"] for row in json.loads(as_json(table))["rows"]] == [
+        ["0:sample:0.25", "1:sample:0.75"],
+        [],
+    ]
 
 
 def test_what_was_chosen_on_test_has_a_badge_and_no_rank_and_moves_no_other(mixed):
