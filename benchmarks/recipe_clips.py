@@ -7,9 +7,10 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from benchmarks.recipe_base import Recipe
+from benchmarks.recipe_published import PublishedFields, as_used, contradictions
 
 
-class ClipRecipe(Recipe):
+class ClipRecipe(Recipe, PublishedFields):
     """Everything that decides the scores of a run on pixels."""
 
     # How a clip is stored (`wlasl.video.View`).
@@ -23,13 +24,15 @@ class ClipRecipe(Recipe):
     frames: int = Field(ge=1, le=512, description="frames per view")
     size: int = Field(ge=16, le=1024, description="side that the network sees, pixels")
     stride: int = Field(default=1, ge=1, description="step between consecutive frames")
-    sampling: Literal["uniform", "consecutive", "centre"] = Field(
+    sampling: Literal["uniform", "consecutive", "centre", "start"] = Field(
         default="uniform", description="in training"
     )
-    test_sampling: Literal["uniform", "consecutive", "centre"] = Field(
-        default="uniform", description="at test"
+    test_sampling: Literal["uniform", "consecutive", "centre", "start", "whole"] = Field(
+        default="uniform", description="at test; whole: the whole clip at once, however long"
     )
-    pad: Literal["last", "zero", "loop"] = Field(default="last", description="what fills a short clip")
+    pad: Literal["last", "zero", "loop", "first-or-last"] = Field(
+        default="last", description="what fills a short clip"
+    )
     views: int = Field(default=1, ge=1, le=64, description="temporal views averaged at test")
 
     # Augmentation in training.
@@ -43,6 +46,9 @@ class ClipRecipe(Recipe):
     drop_path: float | None = Field(
         default=None, ge=0, lt=1, description="stochastic depth; none: as dropout"
     )
+    layer_decay: float = Field(
+        default=1.0, gt=0, le=1, description="learning rate's factor from one block to the one before it"
+    )
 
     @model_validator(mode="after")
     def _crop_is_a_range(self) -> ClipRecipe:
@@ -50,6 +56,24 @@ class ClipRecipe(Recipe):
         if self.crop_scale_min > self.crop_scale_max:
             raise ValueError("crop_scale_min is above crop_scale_max: set it to at most that")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_published_code_uses_it(cls, fields: Any) -> Any:  # noqa: ANN401 - as somebody wrote it
+        """Let the switches of published code change the fields that they change."""
+        return as_used(fields) if isinstance(fields, dict) else fields
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> ClipRecipe:
+        """Refuse fields that contradict each other."""
+        if what := contradictions(self):
+            raise ValueError(what)
+        return self
+
+    @property
+    def chosen_on_test(self) -> bool:
+        """Whether the checkpoint is chosen on test."""
+        return self.test_select
 
     def architecture(self) -> dict[str, Any]:
         """Return what the network's builder is told besides its row's own options."""
