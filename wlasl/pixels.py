@@ -165,7 +165,7 @@ class Plan:
     black: tuple[int, int, int]
 
 
-def _unturn(box: Box, turns: int, width: int, height: int) -> Box:
+def unturn(box: Box, turns: int, width: int, height: int) -> Box:
     """Return where a box of an upright frame (width x height) lay before its quarter turns."""
     for _ in range(turns):
         left, top, right, bottom = box
@@ -189,8 +189,8 @@ def plan_for(frame: av.VideoFrame, colour: Colour, box: Box | None, view: View) 
     width, height = width - width % 2, height - height % 2
     seen = place.visible(width, height)
     turns = round(frame.rotation / 90) % 4
-    source = _unturn(seen, turns, width, height)
-    target = _unturn(_land(seen, place, view.size), turns, view.size, view.size)
+    source = unturn(seen, turns, width, height)
+    target = unturn(_land(seen, place, view.size), turns, view.size, view.size)
     stored = STORED[view.codec]
     return Plan(source, target, turns, recolour(colour, stored), (round(stored.luma[0]), 128, 128))
 
@@ -243,11 +243,16 @@ class Squares:
 
     def encode(self, frame: av.VideoFrame) -> bytes:
         """Return the square as the store keeps it: a JPEG file, or the planes of I420 one after the other."""
-        y, u, v = self.planes(frame)
-        if self._view.codec == "raw":
-            return b"".join(plane.tobytes() for plane in (y, u, v))
-        data: bytes = simplejpeg.encode_jpeg_yuv_planes(y, u, v, quality=self._view.quality)
-        return data
+        return packed(self.planes(frame), self._view)
+
+
+def packed(square_planes: Planes, view: View) -> bytes:
+    """Return planes as a view's store keeps them: a JPEG file, or I420, one plane after the other."""
+    y, u, v = square_planes
+    if view.codec == "raw":
+        return b"".join(plane.tobytes() for plane in (y, u, v))
+    data: bytes = simplejpeg.encode_jpeg_yuv_planes(y, u, v, quality=view.quality)
+    return data
 
 
 def read_rgb(path: Path, clip: Clip) -> list[npt.NDArray[np.uint8]]:

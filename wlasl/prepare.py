@@ -23,6 +23,8 @@ from utils.progress import Progress, Silent
 from utils.threads import allotted_cores
 from wlasl.clips import Clip
 from wlasl.entries import Source
+from wlasl.hht_pixels import Parts, encode_canvases
+from wlasl.landmarks.store import LandmarkStore
 from wlasl.pixels import Squares
 from wlasl.shards import ShardWriter, index_path, latest, recover, shards
 from wlasl.store import MANIFEST, ClipStore, Manifest, read_manifest, write_manifest
@@ -81,6 +83,7 @@ def prepare(
     view: View,
     store: Path,
     *,
+    landmarks: LandmarkStore | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
@@ -93,6 +96,7 @@ def prepare(
         dataset: whose clips.
         view: what of them.
         store: the folder of all stores.
+        landmarks: of all of these clips, for a view that is cut out by them (`wlasl.hht_prepare`).
         workers: threads that decode; None for one per core of this job.
         progress: hears of each clip.
 
@@ -100,10 +104,9 @@ def prepare(
         BenchError: not one clip can be read, or the store cannot be written.
     """
     began = time.monotonic()
-    job = _Job(
-        dataset, view, store_folder(store, view, dataset), workers or allotted_cores(), progress or Silent()
-    )
-    survey, done = finished(job.folder, dataset), 0
+    folder = store_folder(store, view, dataset)
+    job = _Job(dataset, view, folder, workers or allotted_cores(), progress or Silent(), landmarks)
+    survey, done = finished(job.folder, dataset, job.cut), 0
     if survey is None:
         with spoken(job.folder):
             job.folder.mkdir(parents=True, exist_ok=True)
@@ -123,9 +126,11 @@ def prepare(
 Outcome = tuple[Source, list[bytes]] | VideoError
 
 
-def encode_clip(path: Path, clip: Clip, view: View) -> Outcome:
+def encode_clip(path: Path, clip: Clip, view: View, parts: Parts | None = None) -> Outcome:
     """Decode one clip into stored frames; an error that is the file's own is returned, not raised."""
     try:
+        if parts is not None:
+            return source_of(path), encode_canvases(path, clip, view, parts)
         return source_of(path), read(path, clip, Squares(clip, view).encode)
     except VideoError as error:
         return error
@@ -142,6 +147,16 @@ class _Job:
     folder: Path
     workers: int
     progress: Progress
+    landmarks: LandmarkStore | None = None
+
+    def cut(self, clip: Clip) -> str:
+        """Return what of a video a clip is, by the metadata and by its landmarks."""
+        return cut_of(clip) + (f" {self.landmarks.facts(clip.id).digest}" if self.landmarks else "")
+
+    def parts(self, clip: Clip) -> tuple[Parts, ...]:
+        """Return what the parts of a clip are cut out by; nothing for a view that has none."""
+        found = self.landmarks
+        return (Parts(found.points(clip.id), found.joints),) if found else ()
 
     def wait(self, holder: str) -> None:
         """Say for whom this job waits."""
@@ -152,7 +167,7 @@ class _Job:
         recover(self.folder)
         old = read_manifest(self.folder) if (self.folder / MANIFEST).exists() else Manifest(self.view)
         entries = {name: entry for name, (_, entry) in latest(self.folder, self._shards()).items()}
-        survey = look(self.dataset, entries, old)
+        survey = look(self.dataset, entries, old, self.cut)
         todo, survey.todo = survey.todo, []
         done = self._decode(todo, survey) if todo else 0
         skipped = {name: skip for name, skip in old.skipped.items() if name not in survey.ready}
@@ -178,7 +193,7 @@ class _Job:
                     bad += 1
                 else:
                     source, frames = outcome
-                    writer.add(clip.id, source, cut_of(clip), frames)
+                    writer.add(clip.id, source, self.cut(clip), frames)
                     survey.ready.add(clip.id)
                     done += 1
                 self.progress.advance(f"{bad} unreadable" if bad else "")
@@ -195,7 +210,7 @@ class _Job:
         """Return what the manifest keeps of a clip that could not be decoded."""
         path = self.dataset.files.path(clip.id)
         size, mtime = stamp_of(path) if path and path.exists() else (0, 0)
-        found = {"reason": error.reason, "detail": error.detail, "cut": cut_of(clip)}
+        found = {"reason": error.reason, "detail": error.detail, "cut": self.cut(clip)}
         return {**found, "size": size, "mtime": mtime}
 
     def _outcomes(self, todo: list[Clip]) -> Iterator[tuple[Clip, Outcome]]:
@@ -207,7 +222,7 @@ class _Job:
             while True:
                 for clip in islice(rest, 2 * self.workers - len(running)):
                     path = self.dataset.files.path(clip.id) or Path()
-                    running[pool.submit(encode_clip, path, clip, self.view)] = clip
+                    running[pool.submit(encode_clip, path, clip, self.view, *self.parts(clip))] = clip
                 if not running:
                     return
                 finished_now, _ = wait(running, return_when=FIRST_COMPLETED)

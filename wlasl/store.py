@@ -23,7 +23,7 @@ from wlasl.entries import DamagedError, Entry, Layout, layout, mapped
 from wlasl.pixels import i420_to_rgb
 from wlasl.sampling import BLACK
 from wlasl.shards import latest
-from wlasl.view import FORMAT, View
+from wlasl.view import FORMAT, View, as_fields, of_fields
 
 Frames = npt.NDArray[np.uint8]
 
@@ -49,7 +49,8 @@ class Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Put the manifest in place, in one step."""
-    write_json(folder / MANIFEST, {"format": FORMAT, **asdict(manifest)})
+    fields = {**asdict(manifest), "view": as_fields(manifest.view)}
+    write_json(folder / MANIFEST, {"format": FORMAT, **fields})
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -67,7 +68,7 @@ def read_manifest(folder: Path) -> Manifest:
             raise BenchError(
                 f"{folder} was written by another version: delete it and run `bench prepare` again."
             )
-        return Manifest(**{**found, "view": View(**found["view"]), "shards": tuple(found["shards"])})
+        return Manifest(**{**found, "view": of_fields(found["view"]), "shards": tuple(found["shards"])})
     except (AttributeError, KeyError, TypeError) as error:
         message = (
             f"{path} is not a store's manifest ({error}): delete {folder} and run `bench prepare` again."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from wlasl.subsets import DataSet
 
 Stamp = tuple[int, int]
 """A file's size and the nanoseconds when it was last written."""
+Cut = Callable[[Clip], str]
+"""Says what of a video a clip is: an entry of another cut is out of date."""
 
 
 @dataclass
@@ -52,7 +54,7 @@ def source_of(path: Path) -> Source:
     return Source(*stamp_of(path), sha256(path)[:32])
 
 
-def look(dataset: DataSet, entries: Mapping[str, Entry], manifest: Manifest) -> Survey:
+def look(dataset: DataSet, entries: Mapping[str, Entry], manifest: Manifest, cut: Cut = cut_of) -> Survey:
     """Compare a data set's files with what a store holds."""
     survey = Survey()
     for clip in dataset.subset.clips:
@@ -61,11 +63,11 @@ def look(dataset: DataSet, entries: Mapping[str, Entry], manifest: Manifest) -> 
             survey.skipped[clip.id] = {"reason": "missing"}
             continue
         stamp, entry = stamp_of(path), entries.get(clip.id)
-        if entry and entry.cut == cut_of(clip) and _same(entry.source, path, manifest.seen.get(clip.id)):
+        if entry and entry.cut == cut(clip) and _same(entry.source, path, manifest.seen.get(clip.id)):
             survey.ready.add(clip.id)
             if stamp != (entry.source.size, entry.source.mtime):
                 survey.seen[clip.id] = stamp
-        elif _failed_before(manifest.skipped.get(clip.id, {}), clip, stamp):
+        elif _failed_before(manifest.skipped.get(clip.id, {}), cut(clip), stamp):
             survey.skipped[clip.id] = manifest.skipped[clip.id]
         else:
             survey.todo.append(clip)
@@ -80,12 +82,12 @@ def _same(source: Source, path: Path, seen: Sequence[int] | None) -> bool:
     return stamp[0] == source.size and sha256(path)[:32] == source.sha256
 
 
-def _failed_before(skip: Mapping[str, Any], clip: Clip, stamp: Stamp) -> bool:
+def _failed_before(skip: Mapping[str, Any], cut: str, stamp: Stamp) -> bool:
     """Say whether this very file was tried before as this very clip."""
-    return (skip.get("size"), skip.get("mtime"), skip.get("cut")) == (*stamp, cut_of(clip))
+    return (skip.get("size"), skip.get("mtime"), skip.get("cut")) == (*stamp, cut)
 
 
-def finished(folder: Path, dataset: DataSet) -> Survey | None:
+def finished(folder: Path, dataset: DataSet, cut: Cut = cut_of) -> Survey | None:
     """Return the survey of a store in which nothing is left to do, without writing anything; else None."""
     if not (folder / MANIFEST).exists():
         return None
@@ -94,6 +96,6 @@ def finished(folder: Path, dataset: DataSet) -> Survey | None:
         entries = latest(folder, manifest.shards)
     except BenchError:
         return None
-    survey = look(dataset, {name: entry for name, (_, entry) in entries.items()}, manifest)
+    survey = look(dataset, {name: entry for name, (_, entry) in entries.items()}, manifest, cut)
     known = all(manifest.seen.get(name) == list(stamp) for name, stamp in survey.seen.items())
     return survey if known and not survey.todo else None

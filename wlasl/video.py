@@ -22,44 +22,14 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-Reason = Literal[
-    "missing",
-    "empty",
-    "html",
-    "mangled",
-    "truncated",
-    "no video stream",
-    "too few frames",
-    "unreadable",
-]
-REASONS: tuple[Reason, ...] = get_args(Reason)
-
 T = TypeVar("T")
 
-_HEAD = 1 << 16
-"""How many first bytes are looked at to find out why a file cannot be read."""
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 _BROKEN_SHARE = 0.1
 """A video is unreadable when more than this share of its packets do not decode."""
 _LOST_SHARE = 0.1
 """A video is truncated when more than this share of the frames that its header promises do not decode."""
 _HEADER_SLACK = 3
 """Headers of sound files promise up to this many frames more than there are."""
-
-
-class VideoError(Exception):
-    """A file that cannot serve as a clip.
-
-    Attributes:
-        reason: one of `REASONS`.
-        detail: what was seen, for a person; may be empty.
-    """
-
-    def __init__(self, reason: Reason, detail: str = "") -> None:
-        """Keep the reason and the detail."""
-        super().__init__(f"{reason} ({detail})" if detail else reason)
-        self.reason: Reason = reason
-        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,54 +126,6 @@ def _open(path: Path) -> InputContainer:
         raise VideoError("missing") from error
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(_why(path), getattr(error, "strerror", None) or str(error)) from error
-
-
-def _why(path: Path) -> Reason:
-    """Return why a file that does not decode does not, from its bytes."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-    except OSError as error:
-        return "missing" if error.errno == errno.ENOENT else "unreadable"
-    if size == 0:
-        return "empty"
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:16].lower()
-    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<!--")):
-        return "html"
-    # A tool that took the file for text replaced every byte above 127 by this three-byte mark.
-    if head.count(_REPLACEMENT) * 100 > len(head):
-        return "mangled"
-    return "truncated" if _is_cut_off(path) else "unreadable"
-
-
-def _is_cut_off(path: Path) -> bool:
-    """Say whether an MP4, MOV or AVI file ends before the place where its own boxes say that it does."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(12)
-        if head[4:8] == b"ftyp":
-            return _boxes_end(file.fileno(), size)
-        if head[:4] == b"RIFF" and head[8:] == b"AVI ":
-            return int.from_bytes(head[4:8], "little") + 8 > size
-    return False
-
-
-def _boxes_end(descriptor: int, size: int) -> bool:
-    """Walk an MP4 file's boxes; say whether one reaches over the end, or no index (moov) is there."""
-    at, kinds = 0, set()
-    while at + 8 <= size:
-        head = os.pread(descriptor, 16, at)
-        length = int.from_bytes(head[:4], "big")
-        if length == 1:
-            length = int.from_bytes(head[8:16], "big")
-        kinds.add(head[4:8])
-        if length == 0:
-            break
-        if length < 8:  # noqa: PLR2004 - a box's own head
-            return True
-        at += length
-    return at > size or b"moov" not in kinds
 
 
 def trim(count: int, clip: Clip) -> tuple[int, int]:

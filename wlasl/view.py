@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from utils.errors import BenchError
 from utils.files import short_hash
+from wlasl.hht import Canvas
 
-CropName = Literal["signer", "frame"]
+CropName = Literal["signer", "frame", "hht"]
 Codec = Literal["jpeg", "raw"]
 Box = tuple[int, int, int, int]
 
@@ -24,11 +26,13 @@ class View:
     """The square that is cut out of every frame of a video, and how it is kept.
 
     Attributes:
-        crop: `signer`, the signer's box made square; `frame`, the whole frame with black bars.
+        crop: `signer`, the signer's box made square; `frame`, the whole frame with black bars; `hht`, the
+            whole frame, hands and face side by side (`wlasl.hht`).
         margin: what is added on each side of the signer's box, as a share of its larger side.
         size: side of the stored square, in pixels, a multiple of 16.
         quality: JPEG quality, 1 to 100; it means nothing for `raw`.
         codec: `jpeg` (4:2:0), or `raw`, planes of 4:2:0 without compression (7 times as large).
+        canvas: how `hht` lies; nothing for the others.
     """
 
     crop: CropName = "signer"
@@ -36,6 +40,7 @@ class View:
     size: int = 256
     quality: int = 95
     codec: Codec = "jpeg"
+    canvas: Canvas | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no store can have."""
@@ -48,14 +53,36 @@ class View:
             raise BenchError(f"The margin is {self.margin}; it must lie between 0 and 1.")
         if not 1 <= self.quality <= 100:  # noqa: PLR2004 - said in the sentence
             raise BenchError(f"The JPEG quality is {self.quality}; it must lie between 1 and 100.")
+        if (self.crop == "hht") != (self.canvas is not None):
+            raise BenchError(
+                "Hands and face are cut out by landmarks: crop hht needs them, and no other does."
+            )
 
     @property
     def key(self) -> str:
         """Return 12 hexadecimal digits that name this view and the version of the store's format."""
-        fields = asdict(self)
+        fields = as_fields(self)
         if self.codec == "raw":
             fields["quality"] = None
+        if self.canvas is not None:
+            fields["margin"] = None
         return short_hash({**fields, "format": FORMAT})
+
+
+def as_fields(view: View) -> dict[str, Any]:
+    """Return a view as JSON has it; what it has no canvas for is left out, as before there were any."""
+    fields = asdict(view)
+    return fields if view.canvas else {name: value for name, value in fields.items() if name != "canvas"}
+
+
+def of_fields(fields: Mapping[str, Any]) -> View:
+    """Return the view that `as_fields` wrote.
+
+    Raises:
+        TypeError: fields that a view does not have.
+    """
+    canvas = fields.get("canvas")
+    return View(**{**fields, "canvas": Canvas(**canvas) if canvas else None})
 
 
 @dataclass(frozen=True, slots=True)

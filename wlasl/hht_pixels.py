@@ -1,0 +1,150 @@
+"""From a decoded frame to the canvas of H&HT (`wlasl.hht`), in the planes of YUV 4:2:0, as `pixels` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import av
+import cv2
+import numpy as np
+
+from wlasl.clips import Clip
+from wlasl.hht import Box, Boxes, Canvas, Moments, around, land, part_boxes, tiles
+from wlasl.landmarks.form import Points
+from wlasl.pixels import STORED, Colour, Plane, Planes, as_420, packed, planes, recolour, unturn
+from wlasl.video import VideoError, displayed_size, read
+from wlasl.view import View
+
+_HALVE = 2.5
+"""From this ratio on an axis is first halved by averaging: linear interpolation alone skips pixels."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A clip's landmarks, as far as its parts are cut out by them.
+
+    Attributes:
+        points: float32 [T, J, 2 or 3], image coordinates, y down, NaN where unseen.
+        joints: the J names.
+    """
+
+    points: Points
+    joints: tuple[str, ...]
+
+
+def encode_canvases(path: Path, clip: Clip, view: View, parts: Parts) -> list[bytes]:
+    """Decode a clip into canvases as the store keeps them.
+
+    Frames are counted as they come, and how many there are is known at the end; where the landmarks turn out
+    to go with other frames than was thought at first, the clip is decoded once more.
+
+    Raises:
+        VideoError: the file cannot serve as this clip, or the landmarks are those of another.
+    """
+    count = len(parts.points)
+    moments = Moments(0, count, count)
+    while True:
+        canvases = Canvases(view, parts, moments)
+        kept = read(path, clip, canvases.numbered)
+        found = Moments(kept[0][0], len(kept), count)
+        if found.absurd:
+            detail = f"{count} landmarks in time, {len(kept)} frames"
+            raise VideoError("landmarks of another clip", detail)
+        if all(found.at(number) == moments.at(number) for number, _ in kept):
+            return [data for _, data in kept]
+        moments = found
+
+
+class Canvases:
+    """Turns the frames of one clip into canvases, one after the other.
+
+    Args:
+        view: how large, in which colour, which canvas.
+        parts: the clip's landmarks.
+        moments: which landmarks belong to which frame.
+    """
+
+    def __init__(self, view: View, parts: Parts, moments: Moments) -> None:
+        """Begin to count; what is cut is worked out at the first frame."""
+        self._view, self._parts, self._moments = view, parts, moments
+        self.canvas = view.canvas or Canvas()
+        self._tiles = tiles(view.size, self.canvas.layout)
+        self._number = 0
+        self._shape: tuple[object, ...] = ()
+        self._boxes: Boxes
+        self._size = (0, 0)
+
+    def numbered(self, frame: av.VideoFrame) -> tuple[int, bytes]:
+        """Return a frame's number among all that came, and its canvas as the store keeps it."""
+        number = self._number
+        return number, packed(self.planes(frame), self._view)
+
+    def planes(self, frame: av.VideoFrame) -> Planes:
+        """Return the canvas's Y [S, S], U and V [S/2, S/2] of the next frame, in the store's colour."""
+        plain, colour = as_420(frame)
+        cuts = self.cuts(frame)
+        sources = planes(plain)
+        size, black = self._view.size, (round(colour.luma[0]), 128, 128)
+        whole = [
+            np.full((size // step,) * 2, value, np.uint8)
+            for step, value in zip((1, 2, 2), black, strict=True)
+        ]
+        turns = round(frame.rotation / 90) % 4
+        for source, target in cuts:
+            coded = unturn(source, turns, *self._size)
+            for step, plane, out in zip((1, 2, 2), sources, whole, strict=True):
+                _paste(plane, coded, out, target, step, turns)
+        return self._coloured(colour, (whole[0], whole[1], whole[2]))
+
+    def cuts(self, frame: av.VideoFrame) -> list[tuple[Box, Box]]:
+        """Count the frame; return which boxes of it, upright, go to which places of the canvas."""
+        self._measure(frame)
+        at = self._moments.at(self._number)
+        self._number += 1
+        shown = [around(self._size, self.canvas), *(tuple(box) for box in self._boxes[at].tolist())]
+        found = []
+        for index, (box, tile) in enumerate(zip(shown, self._tiles, strict=True)):
+            if self.canvas.show[index] == "1" and box[2] > box[0]:
+                keep = index > 0 and self.canvas.parts == "pad"
+                found.append(land(cast(Box, box), tile, self._size, keep=keep))
+        return [cut for cut in found if cut]
+
+    def _measure(self, frame: av.VideoFrame) -> None:
+        """Work out all boxes at the first frame of each shape."""
+        size = displayed_size(frame)
+        if size != self._shape:
+            self._shape = size
+            self._size = size[0] - size[0] % 2, size[1] - size[1] % 2
+            self._boxes = part_boxes(self._parts.points, self._parts.joints, size, self.canvas)
+
+    def _coloured(self, colour: Colour, whole: Planes) -> Planes:
+        """Bring a canvas to the store's colour, or to none."""
+        y, u, v = recolour(colour, STORED[self._view.codec])(*whole)
+        if self.canvas.grey:
+            u, v = np.full_like(u, 128), np.full_like(v, 128)
+        return y, u, v
+
+
+def _paste(plane: Plane, source: Box, out: Plane, target: Box, step: int, turns: int) -> None:
+    """Resize a box of a plane (a `step`-th as large as the frame), upright, to its place on the canvas."""
+    left, top, right, bottom = (edge // step for edge in source)
+    to_left, to_top, to_right, to_bottom = (edge // step for edge in target)
+    width, height = to_right - to_left, to_bottom - to_top
+    if turns % 2:
+        width, height = height, width
+    part = _resized(plane[top:bottom, left:right], width, height)
+    out[to_top:to_bottom, to_left:to_right] = np.rot90(part, turns) if turns else part
+
+
+def _resized(plane: Plane, width: int, height: int) -> Plane:
+    """Resize a plane to any shape: linear, each axis halved by averages as long as it is much too long."""
+    while True:
+        rows, columns = plane.shape
+        across, down = columns >= _HALVE * width, rows >= _HALVE * height
+        if not (across or down):
+            return cast(Plane, cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR))
+        halved = (columns // 2 if across else columns, rows // 2 if down else rows)
+        even = plane[: 2 * halved[1] if down else rows, : 2 * halved[0] if across else columns]
+        plane = cast(Plane, cv2.resize(even, halved, interpolation=cv2.INTER_AREA))
