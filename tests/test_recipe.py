@@ -57,6 +57,8 @@ def _other(value):
         return not value
     if value is None:
         return 1
+    if isinstance(value, str):
+        return f"{value}-not"
     return value * 2 + 1 if isinstance(value, int) else value / 2 + 0.01
 
 
@@ -95,7 +97,7 @@ def test_settings_take_the_type_of_their_field(settings, expected):
         (["lr=fast"], "lr='fast'"),
         (["lr=-1"], "greater than 0"),
         (["epochs=2.5"], "epochs='2.5'"),
-        (["pad=mirror"], "'last', 'zero' or 'loop'"),
+        (["pad=mirror"], "'last', 'zero', 'loop' or 'first-or-last'"),
         (["lr=nan"], "finite"),
         (["crop_scale_min=0.9", "crop_scale_max=0.5"], "crop_scale_min is above"),
         (["store_size=100"], "multiple of 16"),

@@ -24,19 +24,21 @@ _HALVE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A random resized crop (Szegedy et al. 2015) in training; the whole square at test.
+    """A random resized crop (Szegedy et al. 2015) in training; the square, or its middle, at test.
 
     Attributes:
         size: side of the square that the network sees, in pixels.
         scale: smallest and largest share of the stored square's area.
         ratio: smallest and largest width over height.
         hflip: probability of a mirrored clip in training. Left-handed signers mirror signs too.
+        middle: side of what is seen at test, in the middle, as a share of the stored square's.
     """
 
     size: int
     scale: tuple[float, float] = (1.0, 1.0)
     ratio: tuple[float, float] = (1.0, 1.0)
     hflip: float = 0.0
+    middle: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
@@ -48,6 +50,8 @@ class Crop:
             raise BenchError(f"The crop's ratio is {self.ratio}; it must rise, above 0.")
         if not 0 <= self.hflip <= 1:
             raise BenchError(f"The probability of mirroring is {self.hflip}; it must lie between 0 and 1.")
+        if not 0 < self.middle <= 1:
+            raise BenchError(f"The middle seen at test is {self.middle}; it must be above 0 and at most 1.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,10 @@ class Look:
 
 
 def look(crop: Crop, stored: int, rng: np.random.Generator | None) -> Look:
-    """Choose where to look in a stored square of side `stored`; without a generator, at all of it."""
+    """Choose where to look in a stored square of side `stored`; without a generator, at its middle."""
     if rng is None:
-        return Look(0, 0, stored, stored)
+        side = max(1, round(stored * crop.middle))
+        return Look((stored - side) // 2, (stored - side) // 2, side, side)
     width, height = _shape(crop, stored, rng)
     x, y = (int(rng.integers(stored - side + 1)) for side in (width, height))
     return Look(x, y, width, height, bool(rng.random() < crop.hflip))

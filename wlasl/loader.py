@@ -8,6 +8,7 @@ the number of processes that share an epoch.
 from __future__ import annotations
 
 import threading
+import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -92,11 +93,14 @@ class ClipLoader:
         self.labels = np.array([clip.label for clip in self.clips], np.int64)
         self._store, self._sampling, self._crop, self._options = store, sampling, crop, options
         self._lengths = [store.length(clip.id) for clip in self.clips]
+        self._shown = [sampling.shown(length, train=options.train) for length in self._lengths]
         self._views = 1 if options.train else sampling.views
         self._scratch = threading.local()
 
     def steps(self) -> int:
         """Return the number of batches in an epoch."""
+        if self._is_ragged():
+            return len(self._batches(0))
         full, rest = divmod(len(self.clips), self._options.batch_size)
         return full + bool(rest) * (not self._options.drop_last or full == 0)
 
@@ -115,9 +119,7 @@ class ClipLoader:
         Raises:
             BenchError: a clip's bytes are damaged; the sentence names it.
         """
-        order = self._order(epoch)
-        size = self._options.batch_size
-        shares = (order[step * size : (step + 1) * size][rank::world] for step in range(start, self.steps()))
+        shares = (positions[rank::world] for positions in self._batches(epoch)[start:])
         waiting: deque[tuple[Batch, list[Future[None]]]] = deque()
         pool = ThreadPoolExecutor(self._options.threads, "loader")
         try:
@@ -137,13 +139,28 @@ class ClipLoader:
         # A clip uses (seed, epoch, position + 1): a key that ends in 0 equals the key without it.
         return generator(self._options.seed, epoch).permutation(len(self.clips))
 
+    def _is_ragged(self) -> bool:
+        """Say whether clips are seen at lengths of their own."""
+        return self._sampling.test == "whole" and not self._options.train
+
+    def _batches(self, epoch: int) -> list[npt.NDArray[np.int64]]:
+        """Return the positions of the clips of each batch; the clips of one are seen at the same length."""
+        order, size = self._order(epoch), self._options.batch_size
+        if not self._is_ragged():
+            return [order[step * size : (step + 1) * size] for step in range(self.steps())]
+        shown = np.array(self._shown)
+        groups = (order[shown[order] == length] for length in np.unique(shown))
+        return [group[at : at + size] for group in groups for at in range(0, len(group), size)]
+
     def _begin(
         self, pool: ThreadPoolExecutor, share: npt.NDArray[np.int64], epoch: int
     ) -> tuple[Batch, list[Future[None]]]:
         """Let the threads fill a new batch; return it with what to wait for."""
         positions = np.repeat(share, self._views)
         side = self._crop.size
-        inputs = np.empty((len(positions), self._sampling.frames, side, side, 3), np.uint8)
+        # A rank without a clip of this batch has nothing to see, at whatever length.
+        frames = self._shown[int(share[0])] if len(share) else self._sampling.frames
+        inputs = np.empty((len(positions), frames, side, side, 3), np.uint8)
         tasks = [
             pool.submit(self._fill, inputs[row], int(position), row % self._views, epoch)
             for row, position in enumerate(positions)
@@ -153,13 +170,21 @@ class ClipLoader:
     def _fill(self, out: npt.NDArray[np.uint8], position: int, view: int, epoch: int) -> None:
         """Write one sample into `out` [T, H, W, 3]."""
         rng = generator(self._options.seed, epoch, position + 1) if self._options.train else None
-        indices = frame_indices(self._lengths[position], self._sampling, rng, view).tolist()
+        indices = frame_indices(
+            self._lengths[position], self._sampling, rng, view, self._start(position)
+        ).tolist()
         place = look(self._crop, self._store.size, rng)
         for at, index in enumerate(indices):
             if at and index == indices[at - 1]:
                 out[at] = out[at - 1]
             else:
                 self._frame(self.clips[position].id, index, place, out[at])
+
+    def _start(self, position: int) -> np.random.Generator | None:
+        """Return the generator of a clip's start where that is drawn once, whatever the epoch."""
+        if not self._sampling.fixed_start(train=self._options.train):
+            return None
+        return generator(self._options.seed, zlib.crc32(self.clips[position].id.encode()))
 
     def _frame(self, clip_id: str, index: int, place: Look, out: npt.NDArray[np.uint8]) -> None:
         """Decode one frame, and write what is seen of it into `out` [H, W, 3]."""

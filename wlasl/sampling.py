@@ -3,7 +3,8 @@
 `uniform` cuts the clip into as many equal segments as frames are wanted and takes one of each: a random one
 in training, the middle one at test (Temporal Segment Networks, Wang et al. 2016). `consecutive` takes frames
 that follow each other at a fixed stride, from a random place in training and from the middle at test.
-`centre` takes them from the middle always.
+`centre` takes them from the middle always, `start` from the first frame on. `whole`, at test alone, takes all
+of a clip, however long it is.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import numpy.typing as npt
 
 from utils.errors import BenchError
 
-Scheme = Literal["uniform", "consecutive", "centre"]
-Pad = Literal["last", "zero", "loop"]
+Scheme = Literal["uniform", "consecutive", "centre", "start", "whole"]
+Pad = Literal["last", "zero", "loop", "first-or-last"]
 BLACK = -1
 """As the index of a frame: no frame of the clip but a black one."""
 
+_HALF = 0.5
 Indices = npt.NDArray[np.int64]
 
 
@@ -30,12 +32,15 @@ class Sampling:
 
     Attributes:
         frames: how many a network sees.
-        stride: frames from one to the next, for `consecutive` and `centre`.
+        stride: frames from one to the next, for all schemes but `uniform`.
         train: the scheme in training.
         test: the scheme otherwise.
-        pad: what stands for frames behind the clip's end: the last one, black ones, or the clip once more.
-            `uniform` repeats frames evenly instead.
+        pad: what stands for frames behind the clip's end: the last one, black ones, the clip once more, or in
+            training at random the first one or the last. `uniform` repeats frames evenly instead.
         views: how many samples are taken of a clip at test, spread evenly over it.
+        once: the random start of a clip is the same in every epoch.
+        random_test: clips start at random at test too, each always at the same place.
+        least: the fewest frames of a `whole` clip; shorter ones are padded.
     """
 
     frames: int
@@ -44,6 +49,9 @@ class Sampling:
     test: Scheme = "uniform"
     pad: Pad = "last"
     views: int = 1
+    once: bool = False
+    random_test: bool = False
+    least: int = 1
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
@@ -57,9 +65,29 @@ class Sampling:
         ):
             if chosen not in get_args(known):
                 raise BenchError(f"{name} is {chosen!r}; it can be {', '.join(get_args(known))}.")
+        if self.train == "whole":
+            raise BenchError(
+                "sampling is whole; only test_sampling can be: batches in training are of one length."
+            )
+
+    def fixed_start(self, *, train: bool) -> bool:
+        """Say whether a clip's start is drawn once, by the clip and the seed alone."""
+        return self.once if train else self.random_test
+
+    def shown(self, length: int, *, train: bool) -> int:
+        """Return how many frames are seen of a clip of `length` frames."""
+        if train or self.test != "whole":
+            return self.frames
+        return max(self.least, -(-length // self.stride))
 
 
-def frame_indices(length: int, sampling: Sampling, rng: np.random.Generator | None, view: int = 0) -> Indices:
+def frame_indices(
+    length: int,
+    sampling: Sampling,
+    rng: np.random.Generator | None,
+    view: int = 0,
+    start: np.random.Generator | None = None,
+) -> Indices:
     """Return which frames of a clip of `length` frames are seen, int64 [T]; -1 stands for a black one.
 
     Args:
@@ -67,16 +95,19 @@ def frame_indices(length: int, sampling: Sampling, rng: np.random.Generator | No
         sampling: how to choose.
         rng: the generator of this sample in training; None at test.
         view: which of the test-time samples, from 0.
+        start: the generator of the clip's start, where that is drawn once (`Sampling.fixed_start`).
     """
-    if (sampling.test if rng is None else sampling.train) == "uniform":
+    scheme = sampling.test if rng is None else sampling.train
+    if scheme == "uniform":
         return _uniform(length, sampling, rng, view)
-    span = (sampling.frames - 1) * sampling.stride + 1
-    room = max(length - span, 0)
-    if rng is not None and sampling.train == "consecutive":
-        start = int(rng.integers(room + 1))
-    else:
-        start = _spread(room, view, 1 if rng is not None else sampling.views)
-    return _padded(start + np.arange(sampling.frames) * sampling.stride, length, sampling.pad)
+    frames = sampling.shown(length, train=rng is not None)
+    first = 0
+    if scheme in {"consecutive", "centre"}:
+        room = max(length - (frames - 1) * sampling.stride - 1, 0)
+        drawn = (start or rng) if scheme == "consecutive" else None
+        views = 1 if rng is not None else sampling.views
+        first = _spread(room, view, views) if drawn is None else int(drawn.integers(room + 1))
+    return _padded(first + np.arange(frames) * sampling.stride, length, sampling.pad, rng)
 
 
 def _uniform(length: int, sampling: Sampling, rng: np.random.Generator | None, view: int) -> Indices:
@@ -91,9 +122,15 @@ def _spread(room: int, view: int, views: int) -> int:
     return room // 2 if views == 1 else round(room * view / (views - 1))
 
 
-def _padded(indices: npt.NDArray[np.int64], length: int, pad: Pad) -> Indices:
+def _padded(
+    indices: npt.NDArray[np.int64], length: int, pad: Pad, rng: np.random.Generator | None
+) -> Indices:
     """Replace the indices behind the clip's end as the policy says."""
+    beyond = indices >= length
     if pad == "loop":
         return indices % length
-    beyond = indices >= length
-    return np.where(beyond, BLACK if pad == "zero" else length - 1, indices)
+    if pad == "zero":
+        return np.where(beyond, BLACK, indices)
+    # The WLASL authors' choice; at test, where nothing is drawn, it is the last one.
+    drawn = pad == "first-or-last" and rng is not None and beyond.any() and rng.random() < _HALF
+    return np.where(beyond, 0 if drawn else length - 1, indices)
