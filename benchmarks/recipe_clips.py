@@ -7,14 +7,17 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from benchmarks.recipe_base import Recipe
+from benchmarks.recipe_hht import HhtFields
 from benchmarks.recipe_published import PublishedFields, as_used, contradictions
 
 
-class ClipRecipe(Recipe, PublishedFields):
+class ClipRecipe(Recipe, HhtFields, PublishedFields):
     """Everything that decides the scores of a run on pixels."""
 
     # How a clip is stored (`wlasl.video.View`).
-    crop: Literal["signer", "frame"] = Field(default="signer", description="the signer's box or the frame")
+    crop: Literal["signer", "frame", "hht"] = Field(
+        default="signer", description="the signer's box, the frame, or hht: frame, hands and face"
+    )
     margin: float = Field(default=0.1, ge=0, le=1, description="added to each side of the box, share of it")
     store_size: int = Field(default=256, ge=16, le=4096, multiple_of=16, description="stored side, pixels")
     quality: int = Field(default=95, ge=50, le=100, description="JPEG quality of the store")
