@@ -62,5 +62,5 @@ $(VENV)/.made-for-demo: pyproject.toml | $(BIN)/python
 
 $(VENV)/.made-for-test: pyproject.toml | $(BIN)/python
 	@echo 'make test: installing PyTorch, TensorFlow and the tools into $(VENV): 2 to 10 minutes, 5 GB (with CUDA 10 GB).'
-	@$(BIN)/python -m pip install --quiet --editable '.[torch,tensorflow,slurm,tune,formats,export,dev]'
+	@$(BIN)/python -m pip install --quiet --editable '.[torch,tensorflow,vit,slurm,tune,formats,export,dev]'
 	@touch $@

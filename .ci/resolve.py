@@ -20,6 +20,7 @@ HOME = Path(__file__).resolve().parent.parent
 SIGN = {
     "torch": "torch",
     "tensorflow": "tensorflow",
+    "vit": "transformers",
     "slurm": "submitit",
     "tune": "optuna",
     "pose": "mediapipe",

@@ -25,7 +25,7 @@ from wlasl.root import VideoFiles, find_root, project_folder
 OURS = ("benchmarks", "models", "slurm", "utils", "wlasl")
 DISTRIBUTION = "wlasl-bench"
 PYTHONS = ((3, 10), (3, 12))
-EXTRAS = ("torch", "tensorflow", "slurm", "tune", "pose", "formats", "export", "dev")
+EXTRAS = ("torch", "tensorflow", "vit", "slurm", "tune", "pose", "formats", "export", "dev")
 
 
 @dataclass(frozen=True, slots=True)

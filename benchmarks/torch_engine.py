@@ -21,7 +21,7 @@ from benchmarks.recipe_embedding import EmbeddingRecipe
 from benchmarks.torch_fabric import started
 from benchmarks.torch_inputs import inputs_of
 from benchmarks.torch_network import build, freeze, set_norm_momentum
-from benchmarks.torch_optim import averaged, optimizer
+from benchmarks.torch_optim import averaged, optimizer, set_rate
 from models.counting import parameters
 from utils.errors import FAILURE, BenchError
 from utils.files import write_whole
@@ -123,8 +123,7 @@ class TorchLearner:
         """Learn from one batch and return its mean loss over this process's clips."""
         self._train_mode()
         torch.manual_seed(_mixed(*step.key, self.rank))
-        for group in self.optimizer.param_groups:
-            group["lr"] = step.lr
+        set_rate(self.optimizer, step.lr)
         with self.fabric.no_backward_sync(self.wrapped, enabled=not step.update):
             loss = self.loss(batch)
             self.fabric.backward(loss * step.share)

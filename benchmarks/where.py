@@ -19,7 +19,7 @@ from wlasl.landmarks.joints import SKELETONS
 from wlasl.root import project_folder
 
 _PACKAGES = {
-    "torch": ("torch", "torchvision", "lightning-fabric"),
+    "torch": ("torch", "torchvision", "lightning-fabric", "transformers"),
     "tensorflow": ("tensorflow", "tf-keras", "tf-models-official"),
 }
 _ALWAYS = ("wlasl-bench", "numpy", "av", "simplejpeg", "opencv-python-headless")

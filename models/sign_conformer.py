@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor, nn
 
+from models.drop_path import DropPath
+
 
 class Norm(nn.Module):
     """Batch normalisation of [B, T, d] over the frames that are there."""
@@ -32,22 +34,6 @@ class Norm(nn.Module):
         out = torch.zeros_like(x)
         out[seen] = self.batch(x[seen])
         return out
-
-
-class DropPath(nn.Module):
-    """Leave out a block's branch for some of the clips, in training."""
-
-    def __init__(self, share: float) -> None:
-        """Note the share of clips."""
-        super().__init__()
-        self.share = share
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [B, T, d] to the same shape."""
-        if not self.training or not self.share:
-            return x
-        kept = torch.rand(len(x), 1, 1, device=x.device) >= self.share
-        return x * kept / (1 - self.share)
 
 
 class Convolution(nn.Module):

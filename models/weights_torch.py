@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,9 @@ KNOWN_BY = {
     "features.0.0.0.weight": "S3D",
     "blocks.5.proj.weight": "X3D",
     "layers.0.feature.conv.weight": "MoViNet",
+    "patch_embeddings.projection.weight": "VideoMAE",
+    "patch_embed.proj.weight": "VideoMAE",
+    "pos_encoding.class_token": "MViT",
 }
 """A name that the weights of only one kind of network have."""
 
@@ -57,7 +60,8 @@ def read_for(network: nn.Module, path: Path) -> Table:
         BenchError: as `read`; or a TensorFlow checkpoint that is damaged or not of a MoViNet.
     """
     if not is_tensorflow(path):
-        return read(path)
+        rename: Callable[[Table], Table] = getattr(network, "renamed", _same)
+        return rename(read(path))
     own = network.state_dict()
     table: Table = {}
     for name, array in movinet_weights.read(path).items():
@@ -68,7 +72,7 @@ def read_for(network: nn.Module, path: Path) -> Table:
     return table
 
 
-def fit(network: nn.Module, table: Table, *, file: str, system: str) -> int | None:
+def fit(network: nn.Module, table: Table, *, file: str, system: str, head: bool = True) -> int | None:
     """Put weights into a network; all must fit by name and shape but the head, which may have other classes.
 
     Args:
@@ -76,6 +80,7 @@ def fit(network: nn.Module, table: Table, *, file: str, system: str) -> int | No
         table: the weights.
         file: their file, for the sentences.
         system: the row's name, for the sentences.
+        head: take over a head of as many classes; otherwise it is left out even so.
 
     Returns:
         None where the head was loaded too; else the number of classes of the one left out, 0 for none.
@@ -85,7 +90,7 @@ def fit(network: nn.Module, table: Table, *, file: str, system: str) -> int | No
     """
     own = network.state_dict()
     heads: tuple[str, ...] = tuple(getattr(network, "head", ()))
-    whole = all(
+    whole = (head or not heads) and all(
         name in table and table[name].shape == own[name].shape for name in own if name.startswith(heads)
     )
     given = {name: tensor for name, tensor in table.items() if whole or not name.startswith(heads)}
@@ -99,6 +104,11 @@ def fit(network: nn.Module, table: Table, *, file: str, system: str) -> int | No
 def classes(network: nn.Module) -> int:
     """Return how many classes a network's head tells apart."""
     return _classes(network.state_dict(), tuple(getattr(network, "head", ())))
+
+
+def _same(table: Table) -> Table:
+    """Return a table whose names are the network's own."""
+    return table
 
 
 def _safetensors(path: Path) -> Mapping[str, Any]:

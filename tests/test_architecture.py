@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "slurm": {"utils", "slurm"},
     "benchmarks": {"utils", "wlasl", "models", "slurm", "benchmarks"},
 }
-TORCH = {"torch", "torchvision", "lightning_fabric", "lightning", "pytorchvideo", "timm"}
+TORCH = {"torch", "torchvision", "lightning_fabric", "lightning", "pytorchvideo", "timm", "transformers"}
 TENSORFLOW = {"tensorflow", "tf_keras", "official", "keras", "tensorflow_text", "keras_tuner"}
 FRAMEWORKS = TORCH | TENSORFLOW
 HEAVY = FRAMEWORKS | {
