@@ -15,6 +15,7 @@ from wlasl.hht import Box, Boxes, Canvas, Moments, around, land, part_boxes, til
 from wlasl.landmarks.form import Points
 from wlasl.pixels import STORED, Colour, Plane, Planes, as_420, packed, planes, recolour, unturn
 from wlasl.video import VideoError, displayed_size, read
+from wlasl.video_turns import quarter_turns
 from wlasl.view import View
 
 _HALVE = 2.5
@@ -91,7 +92,7 @@ class Canvases:
             np.full((size // step,) * 2, value, np.uint8)
             for step, value in zip((1, 2, 2), black, strict=True)
         ]
-        turns = round(frame.rotation / 90) % 4
+        turns = quarter_turns(frame)
         for source, target in cuts:
             coded = unturn(source, turns, *self._size)
             for step, plane, out in zip((1, 2, 2), sources, whole, strict=True):

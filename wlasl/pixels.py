@@ -20,6 +20,7 @@ import simplejpeg
 
 from wlasl.clips import Clip
 from wlasl.video import displayed_size, read
+from wlasl.video_turns import quarter_turns
 from wlasl.view import Box, Square, View, square
 
 # Clips are what runs in parallel; threads within one small plane would only get in their way.
@@ -188,7 +189,7 @@ def plan_for(frame: av.VideoFrame, colour: Colour, box: Box | None, view: View) 
     place = square(box, width, height, view)
     width, height = width - width % 2, height - height % 2
     seen = place.visible(width, height)
-    turns = round(frame.rotation / 90) % 4
+    turns = quarter_turns(frame)
     source = unturn(seen, turns, width, height)
     target = unturn(_land(seen, place, view.size), turns, view.size, view.size)
     stored = STORED[view.codec]
@@ -266,7 +267,7 @@ def read_rgb(path: Path, clip: Clip) -> list[npt.NDArray[np.uint8]]:
 
 def upright_rgb(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
     """Return a whole frame as displayed, RGB uint8 [H, W, 3]."""
-    turns = round(frame.rotation / 90) % 4
+    turns = quarter_turns(frame)
     frame, colour = as_420(frame)
     height, width = frame.height // 2, frame.width // 2
     y, u, v = recolour(colour, STORED["raw"])(*planes(frame))

@@ -1,26 +1,40 @@
 """Video files as they are: opened, decoded and counted frame by frame; every refusal has a reason.
 
 Containers lie about their frame counts (a fifth of WLASL's real clips), so nothing here believes a header:
-frames are counted when they are decoded.
+frames are counted when they are decoded, in the order of display, whatever times the file gives them: a
+clip of variable frame rate is the pictures that it has, and networks' frames are drawn from their numbers.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, TypeVar
 
 import av
+from av.stream import Disposition
 
 from wlasl.clips import Clip
+from wlasl.video_faults import (
+    MOST_FRAMES,
+    MOST_PIXELS,
+    REASONS,
+    VideoError,
+    cut_off,
+    refuse_no_file,
+    refuse_size,
+    why,
+)
+from wlasl.video_turns import displayed_size, refuse_turn
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
+
+__all__ = ["REASONS", "Probe", "Video", "VideoError", "displayed_size", "probe", "read", "trim"]
 
 T = TypeVar("T")
 
@@ -30,6 +44,13 @@ _LOST_SHARE = 0.1
 """A video is truncated when more than this share of the frames that its header promises do not decode."""
 _HEADER_SLACK = 3
 """Headers of sound files promise up to this many frames more than there are."""
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,swf,mpeg,mpegvideo,mpegts,asf,ogg,rm,dv,mxf,nut,gif,apng,"
+    "h264,hevc,m4v,ivf,obu,yuv4mpegpipe"
+)
+"""What is opened at all. Playlists and scripts, which make a reader open other files, are not."""
+_PATIENCE = 60.0
+"""Seconds that opening a file, or one read of it, may take: nobody waits for ever for a disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +86,34 @@ class Video:
         """Open the file and find its first video stream."""
         self.path = path
         self._container = _open(path)
-        # What no decoder knows has no codec_context; the types leave that out.
-        streams = [
-            stream for stream in self._container.streams.video if getattr(stream, "codec_context", None)
-        ]
-        if not streams:
+        try:
+            self._stream = self._chosen()
+        except VideoError:
             self.close()
-            why = _why(path)
-            raise VideoError("no video stream" if why == "unreadable" else why)
-        self._stream: VideoStream = streams[0]
-        self._stream.codec_context.thread_count = 1
+            raise
+        context = self._stream.codec_context
+        context.thread_count = 1
+        context.options = {**context.options, "max_pixels": str(MOST_PIXELS)}
         self.promised: int = self._stream.frames
         self.fps = float(self._stream.average_rate or 0)
-        self.codec: str = self._stream.codec_context.name
+        self.codec: str = context.name
+
+    def _chosen(self) -> VideoStream:
+        """Return the first stream of pictures that a decoder knows and that is no cover of a sound file.
+
+        Raises:
+            VideoError: there is none, or its pictures are too large or too small.
+        """
+        # What no decoder knows has no codec_context; the types leave that out.
+        known = [one for one in self._container.streams.video if getattr(one, "codec_context", None)]
+        streams = [one for one in known if not one.disposition & Disposition.attached_pic]
+        if not streams:
+            reason = why(self.path)
+            raise VideoError("no video stream" if reason == "unreadable" else reason)
+        width, height = streams[0].codec_context.width, streams[0].codec_context.height
+        if width and height:
+            refuse_size(width, height)
+        return streams[0]
 
     def close(self) -> None:
         """Close the file."""
@@ -91,41 +127,81 @@ class Video:
         Raises:
             VideoError: nothing decodes, too many packets do not, or the file is cut off.
         """
-        count = broken = 0
+        seen = _Seen()
+        shape: tuple[int, ...] = ()
         for packet in self._packets():
-            try:
-                decoded = packet.decode()
-            except (av.FFmpegError, ValueError):
-                broken += 1
-                continue
-            for frame in decoded:
-                count += 1
+            seen.discarded += packet.is_discard
+            for frame in _decoded(packet, seen):
+                if shape != (frame.width, frame.height, frame.rotation):
+                    shape = (frame.width, frame.height, frame.rotation)
+                    refuse_size(frame.width, frame.height)
+                    refuse_turn(frame)
+                seen.frames += 1
                 yield frame
-        self._judge(count, broken)
+        self._judge(seen)
 
     def _packets(self) -> Iterator[av.Packet[VideoStream]]:
         """Yield the stream's packets up to the first place where the container itself is broken."""
         with contextlib.suppress(av.FFmpegError):
             yield from self._container.demux(self._stream)
 
-    def _judge(self, count: int, broken: int) -> None:
+    def _judge(self, seen: _Seen) -> None:
         """Raise the reason why a video that has been read to its end is not sound, if there is one."""
-        if count == 0 or broken > _BROKEN_SHARE * (count + broken):
-            raise VideoError(_why(self.path), f"{count} frames decode, {broken} packets do not")
-        lost = self.promised - count
-        if _is_cut_off(self.path) or lost > max(_HEADER_SLACK, _LOST_SHARE * self.promised):
-            raise VideoError("truncated", f"{count} frames decode, the header promises {self.promised}")
+        if seen.frames == 0 or seen.broken > _BROKEN_SHARE * (seen.frames + seen.broken):
+            raise VideoError(why(self.path), f"{seen.frames} frames decode, {seen.broken} packets do not")
+        promised = self.promised - seen.discarded
+        if cut_off(self.path) or promised - seen.frames > max(_HEADER_SLACK, _LOST_SHARE * promised):
+            detail = f"{seen.frames} frames decode, the header promises {promised}"
+            raise VideoError("truncated", detail)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What came of a stream's packets.
+
+    Attributes:
+        frames: that decode.
+        broken: packets that do not.
+        discarded: packets that the file itself says are not to be shown (an edit list).
+    """
+
+    frames: int = 0
+    broken: int = 0
+    discarded: int = 0
+
+
+def _decoded(packet: av.Packet[VideoStream], seen: _Seen) -> list[av.VideoFrame]:
+    """Return the frames that come out with a packet; one that does not decode is counted.
+
+    Raises:
+        VideoError: so many do not that no clip comes of it any more.
+    """
+    try:
+        return packet.decode()
+    except (av.FFmpegError, ValueError) as error:
+        seen.broken += 1
+        if seen.broken > MOST_FRAMES:
+            raise VideoError(
+                "unreadable", f"{seen.frames} frames decode, {seen.broken} packets do not"
+            ) from error
+        return []
 
 
 def _open(path: Path) -> InputContainer:
     """Open a container; a failure is raised with its reason."""
+    refuse_no_file(path)
     try:
-        # One real clip's metadata is not UTF-8; nobody reads the metadata here.
-        return av.open(os.fspath(path), metadata_errors="ignore")
-    except FileNotFoundError as error:
-        raise VideoError("missing") from error
+        # A name with a colon is no address. One real clip's metadata, which nobody reads, is not UTF-8.
+        return av.open(
+            f"file:{os.fspath(path)}",
+            metadata_errors="ignore",
+            options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
+            timeout=_PATIENCE,
+        )
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(_why(path), getattr(error, "strerror", None) or str(error)) from error
+        said = getattr(error, "strerror", None) or str(error)
+        detail = "no format of videos" if isinstance(error, av.ArgumentError) else said
+        raise VideoError(why(path), detail) from error
 
 
 def trim(count: int, clip: Clip) -> tuple[int, int]:
@@ -137,7 +213,7 @@ def trim(count: int, clip: Clip) -> tuple[int, int]:
 
     Raises:
         VideoError: too few frames: less than half of the clip is there (a third where its length is only
-            known at another frame rate).
+            known at another frame rate). Too many frames: more than any one sign takes.
     """
     first = max(clip.frame_start - 1, 0)
     if clip.frame_end > 0:
@@ -149,6 +225,8 @@ def trim(count: int, clip: Clip) -> tuple[int, int]:
     begin, end = (0, count) if cut_already else (first, min(count, last))
     if end - begin < max(1, wanted // share):
         raise VideoError("too few frames", f"{count} in the file, {wanted} wanted from {first + 1} on")
+    if end - begin > MOST_FRAMES:
+        raise VideoError("too many frames", f"more than {MOST_FRAMES}")
     return begin, end
 
 
@@ -159,7 +237,7 @@ def read(path: Path, clip: Clip, convert: Callable[[av.VideoFrame], T]) -> list[
         VideoError: the file cannot serve as this clip.
     """
     with contextlib.closing(Video(path)) as video:
-        looks_uncut = clip.frame_end <= video.promised or video.promised == 0
+        looks_uncut = clip.frame_end <= video.promised or not 0 < video.promised <= MOST_FRAMES
         first = max(clip.frame_start - 1, 0) if looks_uncut else 0
         last = clip.frame_end if looks_uncut and clip.frame_end > 0 else None
         count, kept = _read_range(video, first, last, convert)
@@ -175,19 +253,26 @@ def read(path: Path, clip: Clip, convert: Callable[[av.VideoFrame], T]) -> list[
 def _read_range(
     video: Video, first: int, last: int | None, convert: Callable[[av.VideoFrame], T]
 ) -> tuple[int, list[T]]:
-    """Convert frames [first, last); return how many were decoded, and the results."""
+    """Convert frames [first, last); return how many were decoded, and the results.
+
+    One frame more than a clip can have is enough to know that it is none.
+    """
     count, kept = 0, []
     for frame in video.frames():
         count += 1
         if count > first:
             kept.append(convert(frame))
-        if count == last:
+        if count == last or len(kept) > MOST_FRAMES:
             break
     return count, kept
 
 
-def probe(path: Path) -> Probe:
-    """Decode a whole file and say what it holds.
+def probe(path: Path, last: int | None = None) -> Probe:
+    """Decode a file and say what it holds.
+
+    Args:
+        path: the file.
+        last: so many frames are enough; None for all of them.
 
     Raises:
         VideoError: the file cannot be read; its `reason` is one of `REASONS`.
@@ -198,10 +283,6 @@ def probe(path: Path) -> Probe:
             count += 1
             if count == 1:
                 width, height = displayed_size(frame)
+            if count == last:
+                break
         return Probe(count, width, height, video.fps, video.codec)
-
-
-def displayed_size(frame: av.VideoFrame) -> tuple[int, int]:
-    """Return a frame's width and height after the rotation that its file asks for."""
-    sideways = round(frame.rotation / 90) % 2
-    return (frame.height, frame.width) if sideways else (frame.width, frame.height)
