@@ -56,7 +56,9 @@ class HhtFields(BaseModel):
             )
         for name, field in HhtFields.model_fields.items():
             if getattr(self, name) != field.default:
-                raise ValueError(f"{name} means nothing without crop=hht: leave it out, or set crop=hht")
+                raise ValueError(
+                    f"{name} means nothing without crop=hht: set that, or leave it at {field.default}"
+                )
         return self
 
     def canvas(self) -> Canvas | None:

@@ -12,7 +12,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from utils.errors import BenchError
 from utils.seeds import generator
 from wlasl.augment import Crop, Look, apply, look
 from wlasl.clips import Clip
+from wlasl.hht import Layout, mirrored
 from wlasl.sampling import Sampling, frame_indices
 from wlasl.store import ClipStore
 
@@ -38,6 +39,7 @@ class LoaderOptions:
         train: shuffle, sample at random and augment; else every clip once, in order.
         threads: threads that decode.
         drop_last: leave out a last batch that is not full (where there is more than one).
+        tiles: the layout of canvases (`wlasl.hht`) that are mirrored tile by tile; None for pictures.
     """
 
     batch_size: int
@@ -45,6 +47,7 @@ class LoaderOptions:
     train: bool = False
     threads: int = 1
     drop_last: bool = False
+    tiles: Layout | None = None
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,9 @@ class ClipLoader:
         if frame is None:
             frame = self._scratch.frame = np.empty((self._store.size, self._store.size, 3), np.uint8)
         self._store.frame_into(clip_id, index, frame)
+        tiles = self._options.tiles
+        if place.flip and tiles:
+            frame, place = mirrored(frame, tiles), replace(place, flip=False)
         apply(place, frame, out)
 
 
