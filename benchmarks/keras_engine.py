@@ -14,6 +14,7 @@ from benchmarks.keras_learner import Arrays, Mover
 from benchmarks.keras_network import arguments, build, freeze, normalised
 from benchmarks.keras_pretrain import pretrain
 from benchmarks.keras_runtime import tf
+from benchmarks.published_pixels import seen
 from benchmarks.recipe_base import Recipe
 from utils.errors import BenchError
 from wlasl.loader import Batch
@@ -108,7 +109,7 @@ class KerasLearner(Mover):
 
     def _logits(self, clips: Any, *lengths: Any, training: bool) -> Any:  # noqa: ANN401 - tensors
         """Return float32 logits [B, classes], whatever the network computes in."""
-        clips = normalised(clips, self.job.input)
+        clips = normalised(clips, seen(self.recipe, self.job.input))
         return tf.cast(self.network(clips, *lengths, training=training), tf.float32)
 
     def _logs(self, *inputs: Any) -> Any:  # noqa: ANN401 - tensors

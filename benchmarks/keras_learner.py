@@ -18,7 +18,7 @@ import numpy.typing as npt
 from benchmarks.engine import Batches, Job
 from benchmarks.fitting import Step
 from benchmarks.keras_network import in_words
-from benchmarks.keras_optim import Average, LossScale, Variables, optimizer, penalised
+from benchmarks.keras_optim import Average, LossScale, Variables, clipped, optimizer, penalised
 from benchmarks.keras_random import Randomness, refuse_hidden
 from benchmarks.keras_runtime import tf
 from benchmarks.keras_state import Groups, pack, unpack
@@ -89,7 +89,8 @@ class Mover(ABC):
 
     def _traced(self, function: Callable[..., Any], *arrays: Any) -> Callable[..., Any]:  # noqa: ANN401
         """Trace a function for arguments like these; any number of clips, and of frames of landmarks."""
-        free = 2 if isinstance(self.job.input, LandmarkInput) else 1
+        ragged = getattr(self.recipe, "test_sampling", "") == "whole"
+        free = 2 if ragged or isinstance(self.job.input, LandmarkInput) else 1
         specs = [
             tf.TensorSpec(((None,) * free + np.shape(array)[free:])[: np.ndim(array)], array.dtype)
             for array in arrays
@@ -114,9 +115,7 @@ class Mover(ABC):
         """Move the optimiser once by the gradients so far, and forget them."""
         gradients = [total / self.scale.scale for total in self.gradients]
         norm = tf.linalg.global_norm(gradients)
-        if self.recipe.clip_norm is not None:
-            gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.clip_norm, use_norm=norm)
-        gradients = penalised(self.recipe, gradients, self.trained)
+        gradients = penalised(self.recipe, clipped(self.recipe, gradients, norm), self.trained)
         if self.scale.used:
             finite = tf.math.is_finite(norm)
             tf.cond(finite, lambda: self._apply(gradients), lambda: None)

@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.keras_radam import RectifiedAdam
 from benchmarks.keras_runtime import keras, tf
 from benchmarks.recipe_base import Recipe
+from benchmarks.recipe_clips import ClipRecipe
 
 Variables = Sequence[Any]
 """tf.Variables, in an order that depends on the recipe alone."""
@@ -32,7 +33,8 @@ def optimizer(recipe: Recipe, variables: Variables) -> Any:  # noqa: ANN401 - a 
     if recipe.optimizer == "sgd":
         made = keras.optimizers.SGD(momentum=recipe.momentum, **common)
     elif recipe.optimizer == "rmsprop":
-        made = keras.optimizers.RMSprop(rho=0.9, momentum=recipe.momentum, epsilon=recipe.eps, **common)
+        rho = recipe.rho if isinstance(recipe, ClipRecipe) else 0.9
+        made = keras.optimizers.RMSprop(rho=rho, momentum=recipe.momentum, epsilon=recipe.eps, **common)
     elif recipe.optimizer == "adam":
         made = keras.optimizers.Adam(**adam, **common)
     elif recipe.optimizer == "radam":
@@ -42,6 +44,16 @@ def optimizer(recipe: Recipe, variables: Variables) -> Any:  # noqa: ANN401 - a 
         made.exclude_from_weight_decay([variable for variable in variables if not decayed(variable)])
     made.build(variables)
     return made
+
+
+def clipped(recipe: Recipe, gradients: Variables, norm: Any) -> Variables:  # noqa: ANN401 - a tensor
+    """Return gradients held below the recipe's norm: all of them together (`norm`), or each by itself."""
+    if recipe.clip_norm is None:
+        return gradients
+    if isinstance(recipe, ClipRecipe) and recipe.clip_each:
+        return [tf.clip_by_norm(gradient, recipe.clip_norm) for gradient in gradients]
+    held: Variables = tf.clip_by_global_norm(gradients, recipe.clip_norm, use_norm=norm)[0]
+    return held
 
 
 def penalised(recipe: Recipe, gradients: Variables, variables: Variables) -> list[Any]:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.nn import functional
 
 from benchmarks.distributed import gather_rows, sync_batch_norm
 from benchmarks.engine import Batches, Fitted, Job, Scores
@@ -20,8 +19,9 @@ from benchmarks.recipe_base import Recipe
 from benchmarks.recipe_embedding import EmbeddingRecipe
 from benchmarks.torch_fabric import started
 from benchmarks.torch_inputs import inputs_of
+from benchmarks.torch_losses import chances, loss_of
 from benchmarks.torch_network import build, freeze, set_norm_momentum
-from benchmarks.torch_optim import averaged, optimizer, set_rate
+from benchmarks.torch_optim import averaged, clip_each, clips_each, optimizer, set_rate
 from models.counting import parameters
 from utils.errors import FAILURE, BenchError
 from utils.files import write_whole
@@ -99,7 +99,7 @@ class TorchLearner:
         self.optimizer = optimizer(recipe, self.network)
         self.wrapped: Any = self._set_up()
         self.average = averaged(self.network, recipe.ema) if recipe.ema else None
-        self.criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing, reduction="sum")
+        self.criterion = loss_of(recipe)
         self.inputs = inputs_of(recipe, job, fabric.device)
 
     def _set_up(self) -> Any:  # noqa: ANN401 - Fabric's wrapper of a module
@@ -141,7 +141,9 @@ class TorchLearner:
 
     def _update(self) -> None:
         """Move the optimiser once and forget the gradients."""
-        if self.recipe.clip_norm is not None:
+        if clips_each(self.recipe):
+            clip_each(self.recipe, self.network)
+        elif self.recipe.clip_norm is not None:
             self.fabric.clip_gradients(
                 self.wrapped, self.optimizer, max_norm=self.recipe.clip_norm, error_if_nonfinite=False
             )
@@ -180,8 +182,8 @@ class TorchLearner:
         for batch in batches.epoch(0, rank=self.rank, world=self.world):
             with self.fabric.autocast():
                 logits = network(*self.inputs(batch))
-            chances = functional.softmax(logits.float(), dim=1).cpu().numpy()
-            np.add.at(total, batch.indices, chances)
+            found = chances(self.recipe, logits, self.job.classes).cpu().numpy()
+            np.add.at(total, batch.indices, found)
             np.add.at(views, batch.indices, 1)
             self.job.progress.advance()
         total, views = gather_rows(self.fabric, total), gather_rows(self.fabric, views)

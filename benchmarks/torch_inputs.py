@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.engine import Job
+from benchmarks.published_pixels import seen
 from benchmarks.recipe_base import Recipe
 from models.zoo import Input
 from wlasl.loader import Batch
@@ -18,8 +19,9 @@ Arguments = Callable[[Batch], tuple[Tensor, ...]]
 
 def inputs_of(recipe: Recipe, job: Job, device: torch.device) -> Arguments:
     """Return the function that turns a batch into the arguments of the recipe's network."""
-    if isinstance(job.input, Input):
-        return Pixels(job.input, device, channels_last=recipe.channels_last)
+    expected = seen(recipe, job.input)
+    if isinstance(expected, Input):
+        return Pixels(expected, device, channels_last=recipe.channels_last)
     return Landmarks(device)
 
 

@@ -24,7 +24,8 @@ def optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum)
     if recipe.optimizer == "rmsprop":
-        return torch.optim.RMSprop(groups, lr=recipe.lr, momentum=recipe.momentum, alpha=0.9, eps=recipe.eps)
+        rho = recipe.rho if isinstance(recipe, ClipRecipe) else 0.9
+        return torch.optim.RMSprop(groups, lr=recipe.lr, momentum=recipe.momentum, alpha=rho, eps=recipe.eps)
     if recipe.optimizer == "adam":
         return torch.optim.Adam(groups, lr=recipe.lr, betas=betas, eps=eps)
     if recipe.optimizer == "radam":
@@ -73,6 +74,18 @@ def layer_scales(network: nn.Module, decay: float) -> dict[int, float]:
     for number, block in enumerate(blocks):
         scales |= {id(parameter): decay ** (len(blocks) - 1 - number) for parameter in block.parameters()}
     return scales
+
+
+def clips_each(recipe: Recipe) -> bool:
+    """Say whether gradients are held below `clip_norm` weight by weight."""
+    return isinstance(recipe, ClipRecipe) and recipe.clip_each and recipe.clip_norm is not None
+
+
+def clip_each(recipe: Recipe, network: nn.Module) -> None:
+    """Shrink every weight's gradient whose own norm is above `clip_norm`, as Keras's clipnorm does."""
+    for parameter in network.parameters():
+        if parameter.grad is not None and recipe.clip_norm is not None:
+            nn.utils.clip_grad_norm_(parameter, recipe.clip_norm)
 
 
 def averaged(network: nn.Module, decay: float) -> AveragedModel:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor, nn
 
-from models.shapes import Clip, at_least, no_drop_path
+from models.shapes import Clip, at_least, no_drop_path, over_time
 
 Triple = tuple[int, int, int]
 
@@ -107,9 +107,13 @@ class I3D(nn.Module):
 
     Attributes:
         head: key prefix of the classifier.
+        pool: how logits over time become those of a clip, mean or max.
+        per_frame: return the logits over time in training, for a loss that looks at each.
     """
 
     head: ClassVar[tuple[str, ...]] = ("logits.",)
+    pool = "mean"
+    per_frame = False
 
     def __init__(self, classes: int, dropout: float = 0.5) -> None:
         """Make the network with random weights."""
@@ -152,8 +156,10 @@ class I3D(nn.Module):
         return out.flatten(2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map a clip [B, 3, T, H, W] to logits [B, classes]: the mean of its logits over time."""
-        return self.frame_logits(x).mean(dim=2)
+        """Map a clip [B, 3, T, H, W] to logits [B, classes]; `per_frame`, in training, to frame_logits."""
+        logits = self.frame_logits(x)
+        out: Tensor = logits if self.per_frame and self.training else over_time(logits, self.pool)
+        return out
 
 
 def build(

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from models.shapes import Clip, at_least, no_drop_path
+from models.shapes import Clip, at_least, no_drop_path, over_time
 from models.torchvision_guard import import_torchvision
 
 LEAST = Clip(14, 224)
@@ -22,9 +22,13 @@ class S3D(nn.Module):
 
     Attributes:
         head: key prefix of the classifier.
+        pool: how logits over time become those of a clip, mean or max.
+        per_frame: return the logits over time in training, for a loss that looks at each.
     """
 
     head: ClassVar[tuple[str, ...]] = ("classifier.1.",)
+    pool = "mean"
+    per_frame = False
 
     def __init__(self, classes: int, dropout: float = 0.2) -> None:
         """Make the network with random weights."""
@@ -47,8 +51,10 @@ class S3D(nn.Module):
         return out.mean(dim=(3, 4))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map a clip [B, 3, T, H, W] to logits [B, classes]: the mean of its logits over time."""
-        return self.frame_logits(x).mean(dim=2)
+        """Map a clip [B, 3, T, H, W] to logits [B, classes]; `per_frame`, in training, to frame_logits."""
+        logits = self.frame_logits(x)
+        out: Tensor = logits if self.per_frame and self.training else over_time(logits, self.pool)
+        return out
 
 
 def build(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from utils.errors import BenchError
 
@@ -42,3 +42,8 @@ def no_drop_path(name: str, drop_path: float | None) -> None:
         raise BenchError(
             f"{name} has no residual connections, so drop_path={drop_path} means nothing. Set it to 0."
         )
+
+
+def over_time(logits: Any, pool: str) -> Any:  # noqa: ANN401 - torch tensors, which this module does without
+    """Return logits [B, classes] of logits over time [B, classes, T]: their `mean`, or their `max`."""
+    return logits.amax(dim=2) if pool == "max" else logits.mean(dim=2)
