@@ -71,6 +71,7 @@ class Job:
         input: what the row expects: mean, std and channel order of pixels, or joints.
         folder: where checkpoints of this run lie, `runs/<id>`.
         weights: file of initial weights; None for random ones.
+        head: the weights' classifier may be taken over where it fits; otherwise it starts at random.
         device: auto, cpu or cuda.
         devices: processes, each with a device of its own.
         checkpoint_seconds: an epoch that takes longer is checkpointed within it as often as this.
@@ -84,6 +85,7 @@ class Job:
     input: Input | LandmarkInput
     folder: Path
     weights: Path | None = None
+    head: bool = True
     device: str = "auto"
     devices: int = 1
     checkpoint_seconds: float = 60.0

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from benchmarks import chain
 from benchmarks.engine import Batches
+from benchmarks.published_pixels import check_published
 from benchmarks.recipe import revised
 from benchmarks.recipe_base import Recipe
 from benchmarks.recipe_clips import ClipRecipe
@@ -16,6 +18,7 @@ from benchmarks.recipe_landmarks import LandmarkRecipe
 from benchmarks.schema import Clips, Coverage
 from models import weights
 from models.weights_files import is_tensorflow
+from models.zoo import Input, system
 from utils.errors import BenchError
 from utils.files import short_hash
 from utils.progress import Progress
@@ -24,6 +27,8 @@ from wlasl.augment import Crop
 from wlasl.clips import PARTS, Clip, Part, fingerprint
 from wlasl.loader import ClipLoader, LoaderOptions
 from wlasl.prepare import prepare
+from wlasl.randaugment import RandAugment
+from wlasl.root import project_folder
 from wlasl.sampling import Sampling
 from wlasl.store import ClipStore
 from wlasl.subsets import DataSet
@@ -41,11 +46,18 @@ class Inputs:
         dataset: the subset and its files.
         store: the prepared clips, or their landmarks.
         reasons: per clip that is not there, why.
+        parts: the landmarks that hands and face of prepared clips were cut out by; None for other clips.
     """
 
     dataset: DataSet
     store: ClipStore | LandmarkStore
     reasons: Mapping[str, str]
+    parts: LandmarkStore | None = None
+
+    @property
+    def landmarks(self) -> LandmarkStore | None:
+        """Return the landmarks that decide what a network sees; None for plain pixels."""
+        return self.parts if isinstance(self.store, ClipStore) else self.store
 
     def clips(self, part: Part) -> tuple[Clip, ...]:
         """Return the clips of a part that can be read, in the metadata's order."""
@@ -59,10 +71,10 @@ class Inputs:
 
     def content(self) -> str:
         """Return the fingerprint of the clips and, for landmarks, of their numbers."""
-        found = self.fingerprint()
-        if isinstance(self.store, ClipStore):
+        found, landmarks = self.fingerprint(), self.landmarks
+        if landmarks is None:
             return found
-        return short_hash([found, self.store.digest(self.store.ids)])
+        return short_hash([found, landmarks.digest(self.store.ids)])
 
     def coverage(self) -> Clips:
         """Return, per part, how many of the official clips can be read, and why the others cannot."""
@@ -71,7 +83,7 @@ class Inputs:
             official, scored = len(self.dataset.subset.part(part)), len(self.clips(part))
             parts[part] = Coverage(scored=scored, missing=official - scored, official=official)
         reasons = dict(sorted(Counter(self.reasons.values()).items()))
-        source = "" if isinstance(self.store, ClipStore) else self.store.source
+        source = "" if self.landmarks is None else self.landmarks.source
         return Clips(parts=parts, test=self.fingerprint("test"), missing_reasons=reasons, landmarks=source)
 
     def untrained(self) -> tuple[str, ...]:
@@ -80,11 +92,12 @@ class Inputs:
         return tuple(gloss for label, gloss in enumerate(self.dataset.subset.glosses) if label not in seen)
 
     def check(self, recipe: Recipe) -> None:
-        """Refuse to start where a part that is needed has no readable clip.
+        """Refuse to start where a part that is needed has no readable clip, or the recipe cannot be.
 
         Raises:
-            BenchError: says which part, and how to see what is missing.
+            BenchError: says which part, and how to see what is missing; or which fields.
         """
+        check_published(recipe, len(self.dataset.subset.glosses))
         val = not (recipe.select == "last" or chosen_on_test(recipe))
         needed: tuple[Part, ...] = PARTS if val else ("train", "test")
         for part in needed:
@@ -97,7 +110,7 @@ class Inputs:
 
 def chosen_on_test(recipe: Recipe) -> bool:
     """Say whether a recipe reproduces a paper that chose its checkpoint on test."""
-    return isinstance(recipe, LandmarkRecipe) and recipe.chosen_on_test
+    return recipe.chosen_on_test
 
 
 def prepared(recipe: Recipe, dataset: DataSet, store: Path, *, progress: Progress | None = None) -> Inputs:
@@ -111,18 +124,25 @@ def prepared(recipe: Recipe, dataset: DataSet, store: Path, *, progress: Progres
 
         found = prepare_landmarks(dataset, recipe.landmarks, store, progress=progress)
         return Inputs(dataset, found.store, found.skipped)
-    ready = prepare(dataset, view(cast("ClipRecipe", recipe)), store, progress=progress)
+    seen = cast("ClipRecipe", recipe)
+    if seen.crop == "hht":
+        from wlasl.hht_prepare import prepare_canvases  # noqa: PLC0415 - other pixels need none of it
+
+        both = prepare_canvases(dataset, view(seen), seen.landmarks, store, progress=progress)
+        return Inputs(dataset, both.clips.store, both.clips.skipped, both.landmarks)
+    ready = prepare(dataset, view(seen), store, progress=progress)
     return Inputs(dataset, ready.store, ready.skipped)
 
 
 def view(recipe: ClipRecipe) -> View:
-    """Return how the recipe's clips are stored."""
+    """Return how the recipe's clips are stored; which landmarks cut them out is filled in by preparing."""
     return View(
         crop=recipe.crop,
         margin=recipe.margin,
         size=recipe.store_size,
         quality=recipe.quality,
         codec=recipe.codec,
+        canvas=recipe.canvas(),
     )
 
 
@@ -149,6 +169,9 @@ def _clip_loader(recipe: ClipRecipe, inputs: Inputs, part: Part, *, train: bool)
         test=recipe.test_sampling,
         pad=recipe.pad,
         views=recipe.views,
+        once=recipe.start_once,
+        random_test=recipe.random_test_start,
+        least=cast("Input", system(recipe.model).input).min_frames,
     )
     ratio = recipe.crop_ratio_max
     crop = Crop(
@@ -156,11 +179,27 @@ def _clip_loader(recipe: ClipRecipe, inputs: Inputs, part: Part, *, train: bool)
         scale=(recipe.crop_scale_min, recipe.crop_scale_max),
         ratio=(1 / ratio, ratio),
         hflip=recipe.hflip,
+        middle=recipe.test_crop,
     )
     options = LoaderOptions(
-        batch_size=recipe.batch_size, seed=recipe.seed, train=train, threads=allotted_cores()
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        train=train,
+        threads=allotted_cores(),
+        randaugment=_randaugment(recipe),
+        tiles=recipe.hht_layout if recipe.crop == "hht" and recipe.hht_flip == "parts" else None,
     )
-    return ClipLoader(cast("ClipStore", inputs.store), inputs.clips(part), sampling, crop, options)
+    clips = inputs.clips(part)
+    if train and part == "train" and recipe.train_on_val:
+        clips += inputs.clips("val")
+    return ClipLoader(cast("ClipStore", inputs.store), clips, sampling, crop, options)
+
+
+def _randaugment(recipe: ClipRecipe) -> RandAugment | None:
+    """Return how a recipe changes pictures in training; None for not at all."""
+    if not recipe.randaugment:
+        return None
+    return RandAugment(recipe.randaugment, recipe.randaugment_magnitude, recipe.randaugment_std)
 
 
 def complete(recipe: Recipe, inputs: Inputs, weights_file: Path | None) -> Recipe:
@@ -169,17 +208,23 @@ def complete(recipe: Recipe, inputs: Inputs, weights_file: Path | None) -> Recip
     A file's name stands in the recipe, never its folder: a record holds no path of a machine.
     """
     changes: dict[str, object] = {"clips": inputs.content()}
-    if isinstance(recipe, LandmarkRecipe):
+    landmarks = getattr(recipe, "landmarks", "")
+    if landmarks:
         from wlasl.landmarks.sources import short_name  # noqa: PLC0415 - pixels need none of it
 
-        changes["landmarks"] = short_name(recipe.landmarks)
+        changes["landmarks"] = short_name(landmarks)
     if weights_file is not None:
-        changes.update(weights=weights_file.name, weights_sha256=weights.digest(weights_file))
+        name = recipe.weights if chain.is_run(recipe.weights) else weights_file.name
+        changes.update(weights=name, weights_sha256=weights.digest(weights_file))
     return revised(recipe, **changes)
 
 
-def initial_weights(recipe: Recipe) -> Path | None:
+def initial_weights(recipe: Recipe, runs: Path | None = None) -> Path | None:
     """Return the file that training starts from: None for random weights.
+
+    Args:
+        recipe: says which.
+        runs: where runs keep their weights; None for `runs` in the project's folder.
 
     Raises:
         BenchError: the file is missing, or the official one cannot be downloaded.
@@ -188,9 +233,11 @@ def initial_weights(recipe: Recipe) -> Path | None:
         return None
     if recipe.weights == "kinetics":
         return weights.kinetics(recipe.model)
+    if chain.is_run(recipe.weights):
+        return chain.weights_of(recipe, runs or project_folder() / "runs")
     path = Path(recipe.weights).expanduser()
     if not (path.exists() or is_tensorflow(path)):
         raise BenchError(
-            f"There is no weights file {path}. --weights takes none, kinetics, or a checkpoint file."
+            f"There is no weights file {path}. --weights takes none, kinetics, a checkpoint file, or a run."
         )
     return path

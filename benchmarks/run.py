@@ -9,14 +9,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from benchmarks import chain, leaks, metrics
 from benchmarks import inputs as clips_of
-from benchmarks import metrics
 from benchmarks.engine import Batches, Engine, Fitted, Job
 from benchmarks.holding import held, is_company_lost, is_first_process
 from benchmarks.inputs import Inputs, complete, initial_weights
 from benchmarks.recipe_base import Recipe
 from benchmarks.records import read_record, record_path, write_record
-from benchmarks.schema import Cost, InitialWeights, Record, Selection
+from benchmarks.schema import Cost, Record, Selection
 from benchmarks.scores import Scored, Scores, write_scores
 from benchmarks.spobet_published import also_reported
 from benchmarks.where import multiply_adds, where
@@ -99,7 +99,7 @@ def run(recipe: Recipe, inputs: Inputs, places: Places, machine: Machine, *, aga
         KeyboardInterrupt: stopped; its checkpoint is kept.
     """
     inputs.check(recipe)
-    weights_file = initial_weights(recipe)
+    weights_file = initial_weights(recipe, places.runs)
     recipe = complete(recipe, inputs, weights_file)
     found = finished(recipe, places.results)
     if found is not None and not again:
@@ -148,6 +148,7 @@ def _job(recipe: Recipe, inputs: Inputs, machine: Machine, folder: Path, weights
         input=zoo.system(recipe.model).input,
         folder=folder,
         weights=weights_file,
+        head=chain.keeps_head(recipe, folder.parent, inputs.dataset.subset.glosses),
         device=machine.device,
         devices=machine.devices,
     )
@@ -162,6 +163,7 @@ class _Attempt:
         self.folder = job.folder
         self.started, self.clock = _now(), time.monotonic()
         self.main = is_first_process()
+        self.initial = leaks.initial(recipe, inputs, places.results, places.runs)
 
     def forget(self) -> None:
         """Delete the checkpoints of earlier attempts; scores and record stay until new ones replace them."""
@@ -171,6 +173,7 @@ class _Attempt:
     def carry_out(self) -> Outcome:
         """Fit, predict and write the record; write a failed one where that ends in an error."""
         self._open_places()
+        leaks.tell(self.initial, self.inputs, self.job.progress)
         try:
             engine = engine_of(self.recipe, self.job)
             self.main = engine.main
@@ -219,6 +222,7 @@ class _Attempt:
                 self.job.progress.end(_headline(parts[part]))
         if self.main:
             write_json(self.folder / "history.json", fitted.history)
+            leaks.write_trained_on(self.folder, self.inputs)
             write_scores(self.folder / "scores.npz", Scores(self.inputs.dataset.subset.glosses, scored))
         return self._record(engine.facts(), fitted, parts)
 
@@ -237,7 +241,7 @@ class _Attempt:
             metrics=parts,
             selection=Selection(rule=rule, epoch=fitted.chosen_epoch, value=value),
             clips=self.inputs.coverage(),
-            weights=self._weights(),
+            weights=self.initial,
             cost=self._cost(facts, fitted),
             where=where(self.recipe.engine, facts),
             started=self.started,
@@ -258,10 +262,6 @@ class _Attempt:
             steps=fitted.steps,
         )
 
-    def _weights(self) -> InitialWeights:
-        """Return where training started from."""
-        return InitialWeights(source=self.recipe.weights, sha256=self.recipe.weights_sha256)
-
     def _write_failure(self, reason: str) -> None:
         """Leave a record that says why there is no result; a disk that refuses it too is no second error."""
         if not self.main:
@@ -272,7 +272,7 @@ class _Attempt:
             reason=reason,
             recipe=self.recipe.model_dump(mode="json"),
             clips=self.inputs.coverage(),
-            weights=self._weights(),
+            weights=self.initial,
             where=where(self.recipe.engine, {}),
             started=self.started,
             finished=_now(),

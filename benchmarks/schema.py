@@ -61,11 +61,38 @@ class Clips(_Part):
     landmarks: str = ""
 
 
+class Link(_Part):
+    """One of the runs that a run builds on.
+
+    Attributes:
+        id: of that run.
+        model: its system.
+        split: the subset that it was trained on.
+        clips: the fingerprint of the clips at hand there.
+        initial: what it started from itself: none, a file, or the run before it.
+        test_seen: how many of the present run's test clips it was trained on; None where nobody can tell.
+    """
+
+    id: str
+    model: str
+    split: str
+    clips: str = ""
+    initial: str = "none"
+    test_seen: int | None = None
+
+
 class InitialWeights(_Part):
-    """Where training started from: `none` is random weights; the SHA-256 is of the file."""
+    """Where training started from: `none` is random weights; the SHA-256 is of the file.
+
+    Attributes:
+        source: none, kinetics, a file's name, or `run:<id>`.
+        sha256: of the file.
+        chain: the runs before, the first of them first; none where training started from no run.
+    """
 
     source: str = "none"
     sha256: str | None = None
+    chain: tuple[Link, ...] = ()
 
 
 class Cost(_Part):

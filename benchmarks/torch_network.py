@@ -8,16 +8,20 @@ import torch
 from torch import nn
 
 from benchmarks.engine import Job
+from benchmarks.published_pixels import OVER_TIME, outputs
 from benchmarks.recipe_base import Recipe
+from benchmarks.recipe_clips import ClipRecipe
 from models import weights, zoo
 
 
 def build(recipe: Recipe, job: Job) -> nn.Module:
     """Build the network from the recipe's seed, and load its initial weights."""
     torch.manual_seed(recipe.seed)
-    network = zoo.build(recipe.model, "torch", job.classes, **recipe.architecture())
+    network = zoo.build(recipe.model, "torch", outputs(recipe, job.classes), **recipe.architecture())
+    if isinstance(recipe, ClipRecipe) and recipe.model in OVER_TIME:
+        network.pool, network.per_frame = recipe.pool, recipe.loss == "per-frame"
     if job.weights is not None:
-        weights.load_weights(network, job.weights, system=recipe.model, say=job.progress.say)
+        weights.load_weights(network, job.weights, system=recipe.model, head=job.head, say=job.progress.say)
     return cast("nn.Module", network)
 
 

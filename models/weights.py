@@ -27,6 +27,7 @@ def load_weights(
     path: Path,
     *,
     system: str,
+    head: bool = True,
     say: Callable[[str], None] = _tell,
 ) -> str:
     """Load weights into a torch network of the zoo in place, and say what became of its head.
@@ -39,6 +40,7 @@ def load_weights(
         network: built by the zoo for `system`.
         path: the file; its format is found out from its content.
         system: the row's name.
+        head: take over the file's head where it has as many classes; otherwise it is left out.
         say: takes the sentence about the head.
 
     Returns:
@@ -52,7 +54,7 @@ def load_weights(
     from models import weights_torch  # noqa: PLC0415 - imports torch
 
     table = weights_torch.read_for(network, path)
-    left_out = weights_torch.fit(network, table, file=path.name, system=system)
+    left_out = weights_torch.fit(network, table, file=path.name, system=system, head=head)
     if left_out is None:
         say(f"{system} starts from {path.name}, its head included.")
     else:

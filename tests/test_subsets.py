@@ -69,6 +69,6 @@ def test_a_sample_with_two_nslt_files_is_none(tmp_path, monkeypatch):
 
 
 def test_real_clips_are_found(wlasl_root):
-    assert SPLITS == ("100", "300", "1000", "2000", "sample")
+    assert SPLITS[:5] == ("100", "300", "1000", "2000", "sample")
     assert len(load("100", wlasl_root).available()) >= 22
     assert len(load("300", wlasl_root).available()) >= 46

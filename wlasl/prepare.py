@@ -71,10 +71,9 @@ def _count(reasons: Iterable[str]) -> str:
 
 def store_folder(store: Path, view: View, dataset: DataSet) -> Path:
     """Return where the clips of a data set lie for one view; WLASL's subsets share theirs."""
-    name = dataset.subset.name
-    family = "wlasl" if name.isdigit() else name
+    family = dataset.family
     if not is_safe_id(family):
-        raise BenchError(f"{name!r} cannot name a store: use letters, digits, '.', '_' and '-'.")
+        raise BenchError(f"{family!r} cannot name a store: use letters, digits, '.', '_' and '-'.")
     return store / f"{family}-{view.key}"
 
 

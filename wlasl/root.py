@@ -78,10 +78,12 @@ class VideoFiles:
     Attributes:
         found: the path of each file, by the stem of its name.
         aliases: the YouTube name of a clip, under which WLASL's own downloader keeps whole videos.
+        strays: videos that belong to no clip, where somebody looked for them.
     """
 
     found: Mapping[str, Path]
     aliases: Mapping[str, str]
+    strays: tuple[Path, ...] = ()
 
     @classmethod
     def of(cls, root: Path, clips: Iterable[Clip] = ()) -> VideoFiles:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from utils.errors import BenchError
+from utils.files import short_hash
 from utils.names import lookup
 from utils.progress import Progress
 from wlasl.clips import Clip, Subset
+from wlasl.datasets.kinds import KINDS
+from wlasl.datasets.revised import relabelled
 from wlasl.metadata import INSTANCES, read_subset
 from wlasl.root import VideoFiles, find_metadata, find_root, project_folder
 
-SPLITS = ("100", "300", "1000", "2000", "sample")
-"""What `--split` takes: WLASL's subsets by their number of glosses, and the built-in sample."""
+OFFICIAL = ("100", "300", "1000", "2000")
+"""WLASL's subsets by their number of glosses."""
+SPLITS = (*OFFICIAL, "sample", *KINDS)
+"""What `--split` takes: WLASL's subsets (and `2000-w1573`, relabelled), the sample, and other data sets."""
 
-_OFFICIAL = tuple(f"nslt_{split}.json" for split in SPLITS if split != "sample")
+_OFFICIAL = tuple(f"nslt_{split}.json" for split in OFFICIAL)
 
 
 @dataclass(frozen=True)
@@ -27,23 +33,48 @@ class DataSet:
     root: Path
     files: VideoFiles
 
+    @property
+    def family(self) -> str:
+        """Return the name that subsets share whose ids mean the same clips; it names their stores."""
+        found = family(self.subset.name)
+        return f"{found}-{_slug(self.root.resolve().name)}" if found == "folder" else found
+
     def available(self) -> tuple[Clip, ...]:
         """Return the clips that have a file, readable or not, in the metadata's order."""
         return tuple(clip for clip in self.subset.clips if self.files.path(clip.id))
+
+
+def family(split: str) -> str:
+    """Return the data set that a subset is of: wlasl for all of WLASL's, relabelled or not."""
+    return "wlasl" if split.partition("-")[0] in OFFICIAL else split
+
+
+def _slug(name: str) -> str:
+    """Return a folder's name as part of a store's."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:40] or short_hash(name, 8)
 
 
 def load(split: str, data: Path | None = None, progress: Progress | None = None) -> DataSet:
     """Read a subset and list its files; the sample is drawn first where it is not there yet.
 
     Args:
-        split: one of SPLITS.
-        data: the data set's folder; None for WLASL_ROOT, else data/wlasl (data/sample for the sample).
+        split: one of SPLITS, or one of WLASL's with other labels, such as 2000-w1573.
+        data: the data set's folder; None for WLASL_ROOT, else data/wlasl (data/sample for the sample; other
+            data sets have variables of their own).
         progress: hears of the sample's drawing; None for nobody.
 
     Raises:
         BenchError: no such subset, no data set there, or metadata that is not WLASL's.
     """
+    base, _, labels = split.partition("-")
+    if base in OFFICIAL and labels:
+        root = find_root(data)
+        subset = relabelled(_official(root, "2000"), _official(root, base), labels, root)
+        return DataSet(subset, root, VideoFiles.of(root, subset.clips))
     lookup("split", split, dict.fromkeys(SPLITS))
+    if split in KINDS:
+        found = KINDS[split].read(KINDS[split].root(data))
+        return DataSet(found.subset, found.root, VideoFiles(found.files, {}, found.strays))
     if split == "sample":
         root = _sample_root(data, progress)
         subset = read_subset(root, _sample_nslt(root), split)

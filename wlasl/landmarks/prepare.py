@@ -77,8 +77,7 @@ def _count(reasons: Iterable[str]) -> str:
 
 def landmark_folder(store: Path, dataset: DataSet, source: Source) -> Path:
     """Return where a data set's landmarks of one source lie; WLASL's subsets share theirs."""
-    name = dataset.subset.name
-    family = "wlasl" if name.isdigit() else name
+    family = dataset.family
     for part in (family, source.name):
         if not is_safe_id(part):
             raise BenchError(f"{part!r} cannot name a store: use letters, digits, '.', '_' and '-'.")
