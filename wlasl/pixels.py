@@ -191,7 +191,8 @@ def plan_for(frame: av.VideoFrame, colour: Colour, box: Box | None, view: View) 
     seen = place.visible(width, height)
     turns = quarter_turns(frame)
     source = unturn(seen, turns, width, height)
-    target = unturn(_land(seen, place, view.size), turns, view.size, view.size)
+    landed = (0, 0, view.size, view.size) if view.crop == "stretch" else _land(seen, place, view.size)
+    target = unturn(landed, turns, view.size, view.size)
     stored = STORED[view.codec]
     return Plan(source, target, turns, recolour(colour, stored), (round(stored.luma[0]), 128, 128))
 

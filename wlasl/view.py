@@ -10,7 +10,7 @@ from utils.errors import BenchError
 from utils.files import short_hash
 from wlasl.hht import Canvas
 
-CropName = Literal["signer", "frame", "hht"]
+CropName = Literal["signer", "frame", "stretch", "hht"]
 Codec = Literal["jpeg", "raw"]
 Box = tuple[int, int, int, int]
 
@@ -26,8 +26,9 @@ class View:
     """The square that is cut out of every frame of a video, and how it is kept.
 
     Attributes:
-        crop: `signer`, the signer's box made square; `frame`, the whole frame with black bars; `hht`, the
-            whole frame, hands and face side by side (`wlasl.hht`).
+        crop: `signer`, the signer's box made square; `frame`, the whole frame with black bars; `stretch`, the
+            whole frame without them, its shape lost; `hht`, the whole frame, hands and face side by side
+            (`wlasl.hht`).
         margin: what is added on each side of the signer's box, as a share of its larger side.
         size: side of the stored square, in pixels, a multiple of 16.
         quality: JPEG quality, 1 to 100; it means nothing for `raw`.
@@ -143,7 +144,7 @@ def square(box: Box | None, width: int, height: int, view: View) -> Square:
     does not fit (a quarter of WLASL: arms wider than the frame is high), the square reaches over the frame
     and the rest is black, so that no hand is cut off. A clip without a box is shown as the whole frame.
     """
-    shown = (0, 0, width, height) if view.crop == "frame" or box is None else box
+    shown = (0, 0, width, height) if view.crop != "signer" or box is None else box
     left, top, right, bottom = fit_box(shown, width, height)
     width, height = width - width % 2, height - height % 2
     longer = max(right - left, bottom - top)
