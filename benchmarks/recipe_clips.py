@@ -8,15 +8,16 @@ from pydantic import Field, model_validator
 
 from benchmarks.recipe_base import Recipe
 from benchmarks.recipe_hht import HhtFields
+from benchmarks.recipe_mixing import MixingFields, misused
 from benchmarks.recipe_published import PublishedFields, as_used, contradictions
 
 
-class ClipRecipe(Recipe, HhtFields, PublishedFields):
+class ClipRecipe(MixingFields, PublishedFields, HhtFields, Recipe):
     """Everything that decides the scores of a run on pixels."""
 
     # How a clip is stored (`wlasl.video.View`).
-    crop: Literal["signer", "frame", "hht"] = Field(
-        default="signer", description="the signer's box, the frame, or hht: frame, hands and face"
+    crop: Literal["signer", "frame", "stretch", "hht"] = Field(
+        default="signer", description="signer's box, frame, frame stretched, or hht: frame, hands, face"
     )
     margin: float = Field(default=0.1, ge=0, le=1, description="added to each side of the box, share of it")
     store_size: int = Field(default=256, ge=16, le=4096, multiple_of=16, description="stored side, pixels")
@@ -49,9 +50,6 @@ class ClipRecipe(Recipe, HhtFields, PublishedFields):
     drop_path: float | None = Field(
         default=None, ge=0, lt=1, description="stochastic depth; none: as dropout"
     )
-    layer_decay: float = Field(
-        default=1.0, gt=0, le=1, description="learning rate's factor from one block to the one before it"
-    )
 
     @model_validator(mode="after")
     def _crop_is_a_range(self) -> ClipRecipe:
@@ -69,7 +67,7 @@ class ClipRecipe(Recipe, HhtFields, PublishedFields):
     @model_validator(mode="after")
     def _makes_sense(self) -> ClipRecipe:
         """Refuse fields that contradict each other."""
-        if what := contradictions(self):
+        if what := contradictions(self) or misused(self):
             raise ValueError(what)
         return self
 

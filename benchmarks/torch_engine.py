@@ -20,6 +20,7 @@ from benchmarks.recipe_embedding import EmbeddingRecipe
 from benchmarks.torch_fabric import started
 from benchmarks.torch_inputs import inputs_of
 from benchmarks.torch_losses import chances, loss_of
+from benchmarks.torch_mixing import mixing_of
 from benchmarks.torch_network import build, freeze, set_norm_momentum
 from benchmarks.torch_optim import averaged, clip_each, clips_each, optimizer, set_rate
 from models.counting import parameters
@@ -101,6 +102,7 @@ class TorchLearner:
         self.average = averaged(self.network, recipe.ema) if recipe.ema else None
         self.criterion = loss_of(recipe)
         self.inputs = inputs_of(recipe, job, fabric.device)
+        self.mixing = mixing_of(recipe, job.classes)
 
     def _set_up(self) -> Any:  # noqa: ANN401 - Fabric's wrapper of a module
         """Move the network to its device, and compile it where the recipe says so."""
@@ -123,6 +125,8 @@ class TorchLearner:
         """Learn from one batch and return its mean loss over this process's clips."""
         self._train_mode()
         torch.manual_seed(_mixed(*step.key, self.rank))
+        if self.mixing is not None:
+            self.mixing.begin(*step.key, self.rank)
         set_rate(self.optimizer, step.lr)
         with self.fabric.no_backward_sync(self.wrapped, enabled=not step.update):
             loss = self.loss(batch)
@@ -133,9 +137,13 @@ class TorchLearner:
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean loss of this process's clips of a batch."""
-        logits = self.wrapped(*self.inputs(batch))
+        inputs = self.inputs(batch)
+        labels = torch.from_numpy(batch.labels).to(inputs[0].device)
+        if self.mixing is not None:
+            clips, labels = self.mixing(inputs[0], labels)
+            inputs = (clips,)
+        logits = self.wrapped(*inputs)
         # A process may have none of a last, small batch; the mean over no clips is 0 here, not NaN.
-        labels = torch.from_numpy(batch.labels).to(logits.device)
         loss: Tensor = self.criterion(logits.float(), labels) / max(1, len(labels))
         return loss
 

@@ -61,7 +61,7 @@ _SIGNNET = replace(
     paper="SignNet, IEEE Access 13, 2025, doi:10.1109/access.2025.3591123; VideoMAE, arXiv:2203.12602",
     input=replace(_BASE.input, frames=32),
     gmacs=451.32,
-    recipe={**_TUNED, "stride": 2, "weight_decay": 0.1, "layer_decay": 0.9, "drop_path": 0.3},
+    recipe={**_TUNED, "crop": "hht", "weight_decay": 0.1, "layer_decay": 0.9, "drop_path": 0.3},
 )
 _MVIT = System(
     name="mvit-v2-s",

@@ -22,6 +22,7 @@ from utils.seeds import generator
 from wlasl.augment import Crop, Look, apply, look
 from wlasl.clips import Clip
 from wlasl.hht import Layout, mirrored
+from wlasl.randaugment import RandAugment, vary
 from wlasl.sampling import Sampling, frame_indices
 from wlasl.store import ClipStore
 
@@ -39,6 +40,7 @@ class LoaderOptions:
         train: shuffle, sample at random and augment; else every clip once, in order.
         threads: threads that decode.
         drop_last: leave out a last batch that is not full (where there is more than one).
+        randaugment: how pictures are changed in training; None for not at all.
         tiles: the layout of canvases (`wlasl.hht`) that are mirrored tile by tile; None for pictures.
     """
 
@@ -47,6 +49,7 @@ class LoaderOptions:
     train: bool = False
     threads: int = 1
     drop_last: bool = False
+    randaugment: RandAugment | None = None
     tiles: Layout | None = None
 
 
@@ -182,6 +185,9 @@ class ClipLoader:
                 out[at] = out[at - 1]
             else:
                 self._frame(self.clips[position].id, index, place, out[at])
+        if self._options.randaugment and self._options.train:
+            # A generator of its own, so that order, sampling and place stay what they are without it.
+            vary(out, self._options.randaugment, generator(self._options.seed, epoch, position + 1, 1))
 
     def _start(self, position: int) -> np.random.Generator | None:
         """Return the generator of a clip's start where that is drawn once, whatever the epoch."""
