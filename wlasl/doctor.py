@@ -14,6 +14,7 @@ from wlasl.audit import Audit, Count, Group, audit
 from wlasl.clips import PARTS, Clip, Part
 from wlasl.subsets import DataSet
 from wlasl.video import Probe, VideoError, probe, trim
+from wlasl.video_faults import MOST_FRAMES
 
 SHORT = "fewer frames than the metadata says"
 OUTSIDE = "the signer's box reaches outside the picture"
@@ -127,10 +128,15 @@ def _open_all(dataset: DataSet, track: Track) -> list[Finding]:
         pool.shutdown(cancel_futures=True)
 
 
-def check(path: Path, clips: Iterable[Clip]) -> list[Finding]:
-    """Decode a file and say what is wrong with it for each of the clips in it."""
+def _enough(clip: Clip) -> int:
+    """Return how many of a file's frames have to be decoded to know whether it can serve as a clip."""
+    return clip.frame_end if clip.frame_end > 0 else clip.frame_start + MOST_FRAMES
+
+
+def check(path: Path, clips: Sequence[Clip]) -> list[Finding]:
+    """Decode a file, as far as its clips reach, and say what is wrong with it for each of the clips in it."""
     try:
-        seen = probe(path)
+        seen = probe(path, max(map(_enough, clips)))
     except VideoError as error:
         return [Finding(clip, path, error.reason, error.detail, usable=False) for clip in clips]
     return [finding for clip in clips for finding in _compare(path, clip, seen)]
