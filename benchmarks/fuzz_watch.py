@@ -1,4 +1,4 @@
-"""Damaged clips judged in processes of their own under a watchdog: whatever a clip does, its verdict comes."""
+"""Damaged clips judged in processes of their own under a watchdog: whatever one does, its verdict comes."""
 
 from __future__ import annotations
 
