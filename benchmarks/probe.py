@@ -32,7 +32,6 @@ from benchmarks.probe_records import (
 )
 from benchmarks.recipe import restored, revised
 from benchmarks.recipe_base import Recipe
-from benchmarks.recipe_landmarks import LandmarkRecipe
 from benchmarks.records import Stored
 from benchmarks.run import Machine, Places, engine_of
 from benchmarks.schema import Record
@@ -139,7 +138,7 @@ def inputs_of_run(recipe: Recipe, record: Record, request: Request) -> Inputs:
         what = f"The test clips under {dataset.root} are not those that run {record.id} scored"
         count = f"{len(inputs.clips('test'))} clips, fingerprint {here}, not {record.clips.test}"
         raise BenchError(f"{what} ({count}). {how}.")
-    if isinstance(recipe, LandmarkRecipe) and inputs.content() != recipe.clips:
+    if inputs.landmarks is not None and inputs.content() != recipe.clips:
         what = (
             f"The landmarks under {dataset.root} are not those that run {record.id} was trained and scored on"
         )
@@ -155,14 +154,15 @@ def _found(recipe: Recipe, record: Record, request: Request) -> Recipe:
     Raises:
         BenchError: they came from a file or folder whose place a record does not hold, and nobody says it.
     """
-    if not isinstance(recipe, LandmarkRecipe):
+    named = getattr(recipe, "landmarks", "")
+    if not named:
         return recipe
-    if request.landmarks is None and recipe.landmarks not in SOURCES:
+    if request.landmarks is None and named not in SOURCES:
         raise BenchError(
-            f"Run {record.id} saw landmarks of a file or folder of its own, {recipe.landmarks}. Say where"
-            " they lie now with --landmarks."
+            f"Run {record.id} saw landmarks of a file or folder of its own, {named}. Say where they lie now"
+            " with --landmarks."
         )
-    return revised(recipe, landmarks=request.landmarks or recipe.landmarks)
+    return revised(recipe, landmarks=request.landmarks or named)
 
 
 def _carried_out(recipe: Recipe, record: Record, inputs: Inputs, request: Request) -> ProbeRecord:

@@ -20,8 +20,10 @@ from benchmarks.engine import Batches
 from benchmarks.inputs import Inputs, loader
 from benchmarks.probe_names import PLAIN
 from benchmarks.recipe_base import Recipe
+from benchmarks.recipe_clips import ClipRecipe
 from benchmarks.recipe_landmarks import LandmarkRecipe
 from utils.seeds import generator
+from wlasl.hht import mirrored
 from wlasl.loader import Batch
 from wlasl.order import Order, half, held, ordered
 
@@ -63,6 +65,13 @@ def _mirrored(frames: Frames, _rng: np.random.Generator) -> Frames:
     return frames[:, :, ::-1]
 
 
+def _mirrored_parts(recipe: Recipe, frames: Frames, rng: np.random.Generator) -> Frames:
+    """Return frames with left and right exchanged; where parts lie side by side, each in its place."""
+    if isinstance(recipe, ClipRecipe) and recipe.crop == "hht":
+        return mirrored(frames, recipe.hht_layout)
+    return _mirrored(frames, rng)
+
+
 def _ordered(order: Order) -> How:
     """Return how frames are put into another order."""
     return How(partial(_placed, order), {"order": order})
@@ -94,7 +103,10 @@ def batches(recipe: Recipe, inputs: Inputs, probe: str, draw: int) -> Batches | 
     how = HOW[probe]
     if isinstance(recipe, LandmarkRecipe):
         return _landmarks(recipe, inputs, how, draw)
-    return None if how.pixels is None else Changed(loader(recipe, inputs, "test"), how.pixels, draw)
+    if how.pixels is None:
+        return None
+    change = partial(_mirrored_parts, recipe) if how.pixels is _mirrored else how.pixels
+    return Changed(loader(recipe, inputs, "test"), change, draw)
 
 
 def _landmarks(recipe: LandmarkRecipe, inputs: Inputs, how: How, draw: int) -> Batches:

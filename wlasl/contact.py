@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,16 +86,26 @@ def see(path: Path, clip: Clip, chosen: Look) -> Seen:
         VideoError: the file cannot serve as this clip.
     """
     eye = _Eye(clip, chosen.view)
-    shots = read(path, clip, eye.take)
+    return seen_of(read(path, clip, eye.take), chosen, eye.size)
+
+
+def seen_of(shots: Sequence[tuple[Frame, bytes]], chosen: Look, size: tuple[int, int]) -> Seen:
+    """Return what a network takes of a clip.
+
+    Args:
+        shots: each frame of the clip, small and as the store would keep it.
+        chosen: how the network looks.
+        size: width and height of the video.
+    """
     indices = frame_indices(len(shots), chosen.sampling, None)
     # A frame behind the clip's end is black to the network, and nothing was filmed.
     filmed = [np.zeros_like(shots[0][0]) if index == BLACK else shots[index][0] for index in indices]
-    stored = [eye.decode(b"" if index == BLACK else shots[index][1]) for index in indices]
+    stored = [decode(b"" if index == BLACK else shots[index][1], chosen.view) for index in indices]
     inputs = np.empty((len(stored), chosen.size, chosen.size, 3), np.uint8)
     place = look(Crop(chosen.size), chosen.view.size, None)
     for frame, out in zip(stored, inputs, strict=True):
         apply(place, frame, out)
-    return Seen(indices, filmed, inputs, len(shots), eye.size)
+    return Seen(indices, filmed, inputs, len(shots), size)
 
 
 class _Eye:
@@ -113,29 +123,35 @@ class _Eye:
         self.size = displayed_size(frame)
         return self._small(upright_rgb(frame)), self._squares.encode(frame)
 
-    def decode(self, data: bytes) -> Frame:
-        """Return a stored square as RGB, uint8 [S, S, 3]; nothing stands for black."""
-        size = self._view.size
-        if not data:
-            return np.zeros((size, size, 3), np.uint8)
-        if self._view.codec == "raw":
-            return i420_to_rgb(np.frombuffer(data, np.uint8), size)
-        return np.asarray(simplejpeg.decode_jpeg(data, "RGB"), np.uint8)
-
     def _small(self, frame: Frame) -> Frame:
         """Return a frame as wide or high as a tile, with the signer's box and the crop drawn in."""
         height, width = frame.shape[:2]
-        scale = _TILE / max(width, height)
-        shape = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = np.asarray(cv2.resize(frame, shape, interpolation=cv2.INTER_AREA), np.uint8)
+        small, scale = made_small(frame)
         cut = square(self._clip.box, width, height, self._view).visible(width, height)
         if self._clip.box is not None:
-            _outline(small, fit_box(self._clip.box, width, height), scale, _BOX)
-        _outline(small, cut, scale, _CROP)
+            outline(small, fit_box(self._clip.box, width, height), scale, _BOX)
+        outline(small, cut, scale, _CROP)
         return small
 
 
-def _outline(
+def decode(data: bytes, view: View) -> Frame:
+    """Return a stored square as RGB, uint8 [S, S, 3]; nothing stands for black."""
+    if not data:
+        return np.zeros((view.size, view.size, 3), np.uint8)
+    if view.codec == "raw":
+        return i420_to_rgb(np.frombuffer(data, np.uint8), view.size)
+    return np.asarray(simplejpeg.decode_jpeg(data, "RGB"), np.uint8)
+
+
+def made_small(frame: Frame) -> tuple[Frame, float]:
+    """Return a frame as wide or high as a tile, and its scale."""
+    height, width = frame.shape[:2]
+    scale = _TILE / max(width, height)
+    shape = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(frame, shape, interpolation=cv2.INTER_AREA), np.uint8), scale
+
+
+def outline(
     picture: Frame, box: tuple[int, int, int, int], scale: float, colour: tuple[int, int, int]
 ) -> None:
     """Draw a box, given in pixels of the whole frame, into the small one."""

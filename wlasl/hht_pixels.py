@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import av
 import cv2
@@ -18,6 +20,10 @@ from wlasl.video import VideoError, displayed_size, read
 from wlasl.video_turns import quarter_turns
 from wlasl.view import View
 
+T = TypeVar("T")
+
+_STEPS = (1, 2, 2)
+"""How many pixels a value of each plane stands for, along an axis."""
 _HALVE = 2.5
 """From this ratio on an axis is first halved by averaging: linear interpolation alone skips pixels."""
 
@@ -38,6 +44,17 @@ class Parts:
 def encode_canvases(path: Path, clip: Clip, view: View, parts: Parts) -> list[bytes]:
     """Decode a clip into canvases as the store keeps them.
 
+    Raises:
+        VideoError: the file cannot serve as this clip, or the landmarks are those of another.
+    """
+    return each_canvas(path, clip, view, parts, lambda canvases, frame: canvases.encode(frame))
+
+
+def each_canvas(
+    path: Path, clip: Clip, view: View, parts: Parts, convert: Callable[[Canvases, av.VideoFrame], T]
+) -> list[T]:
+    """Decode a clip and return what `convert` makes of each of its frames, told which parts lie where.
+
     Frames are counted as they come, and how many there are is known at the end; where the landmarks turn out
     to go with other frames than was thought at first, the clip is decoded once more.
 
@@ -48,7 +65,7 @@ def encode_canvases(path: Path, clip: Clip, view: View, parts: Parts) -> list[by
     moments = Moments(0, count, count)
     while True:
         canvases = Canvases(view, parts, moments)
-        kept = read(path, clip, canvases.numbered)
+        kept = read(path, clip, partial(_numbered, canvases, convert))
         found = Moments(kept[0][0], len(kept), count)
         if found.absurd:
             detail = f"{count} landmarks in time, {len(kept)} frames"
@@ -58,59 +75,67 @@ def encode_canvases(path: Path, clip: Clip, view: View, parts: Parts) -> list[by
         moments = found
 
 
+def _numbered(
+    canvases: Canvases, convert: Callable[[Canvases, av.VideoFrame], T], frame: av.VideoFrame
+) -> tuple[int, T]:
+    """Return a frame's number among all that came, and what is made of it."""
+    made = convert(canvases, frame)
+    canvases.number += 1
+    return canvases.number - 1, made
+
+
 class Canvases:
-    """Turns the frames of one clip into canvases, one after the other.
+    """Turns the frames of one clip into canvases.
 
     Args:
         view: how large, in which colour, which canvas.
         parts: the clip's landmarks.
         moments: which landmarks belong to which frame.
+
+    Attributes:
+        number: of the frame that is worked on, from 0.
     """
 
     def __init__(self, view: View, parts: Parts, moments: Moments) -> None:
         """Begin to count; what is cut is worked out at the first frame."""
         self._view, self._parts, self._moments = view, parts, moments
-        self.canvas = view.canvas or Canvas()
-        self._tiles = tiles(view.size, self.canvas.layout)
-        self._number = 0
-        self._shape: tuple[object, ...] = ()
+        self._canvas = view.canvas or Canvas()
+        self._tiles = tiles(view.size, self._canvas.layout)
+        self.number = 0
+        self._shape = self._size = (0, 0)
         self._boxes: Boxes
-        self._size = (0, 0)
 
-    def numbered(self, frame: av.VideoFrame) -> tuple[int, bytes]:
-        """Return a frame's number among all that came, and its canvas as the store keeps it."""
-        number = self._number
-        return number, packed(self.planes(frame), self._view)
+    def encode(self, frame: av.VideoFrame) -> bytes:
+        """Return a frame's canvas as the store keeps it."""
+        return packed(self.planes(frame), self._view)
 
     def planes(self, frame: av.VideoFrame) -> Planes:
-        """Return the canvas's Y [S, S], U and V [S/2, S/2] of the next frame, in the store's colour."""
+        """Return a frame's canvas in the store's colour: Y [S, S], U and V [S/2, S/2]."""
         plain, colour = as_420(frame)
-        cuts = self.cuts(frame)
-        sources = planes(plain)
         size, black = self._view.size, (round(colour.luma[0]), 128, 128)
         whole = [
-            np.full((size // step,) * 2, value, np.uint8)
-            for step, value in zip((1, 2, 2), black, strict=True)
+            np.full((size // step,) * 2, value, np.uint8) for step, value in zip(_STEPS, black, strict=True)
         ]
         turns = quarter_turns(frame)
-        for source, target in cuts:
-            coded = unturn(source, turns, *self._size)
-            for step, plane, out in zip((1, 2, 2), sources, whole, strict=True):
-                _paste(plane, coded, out, target, step, turns)
+        sources = planes(plain)
+        for cut in self.cuts(frame):
+            if cut:
+                coded = unturn(cut[0], turns, *self._size)
+                for step, plane, out in zip(_STEPS, sources, whole, strict=True):
+                    _paste(plane, coded, out, cut[1], step, turns)
         return self._coloured(colour, (whole[0], whole[1], whole[2]))
 
-    def cuts(self, frame: av.VideoFrame) -> list[tuple[Box, Box]]:
-        """Count the frame; return which boxes of it, upright, go to which places of the canvas."""
+    def cuts(self, frame: av.VideoFrame) -> list[tuple[Box, Box] | None]:
+        """Return, for each of `wlasl.hht.TILES`, which box of the upright frame goes where, if any does."""
         self._measure(frame)
-        at = self._moments.at(self._number)
-        self._number += 1
-        shown = [around(self._size, self.canvas), *(tuple(box) for box in self._boxes[at].tolist())]
-        found = []
+        boxes = self._boxes[self._moments.at(self.number)].tolist()
+        shown = [around(self._size, self._canvas), *(cast(Box, tuple(box)) for box in boxes)]
+        found: list[tuple[Box, Box] | None] = []
         for index, (box, tile) in enumerate(zip(shown, self._tiles, strict=True)):
-            if self.canvas.show[index] == "1" and box[2] > box[0]:
-                keep = index > 0 and self.canvas.parts == "pad"
-                found.append(land(cast(Box, box), tile, self._size, keep=keep))
-        return [cut for cut in found if cut]
+            there = self._canvas.show[index] == "1" and box[2] > box[0]
+            keep = index > 0 and self._canvas.parts == "pad"
+            found.append(land(box, tile, self._size, keep=keep) if there else None)
+        return found
 
     def _measure(self, frame: av.VideoFrame) -> None:
         """Work out all boxes at the first frame of each shape."""
@@ -118,12 +143,12 @@ class Canvases:
         if size != self._shape:
             self._shape = size
             self._size = size[0] - size[0] % 2, size[1] - size[1] % 2
-            self._boxes = part_boxes(self._parts.points, self._parts.joints, size, self.canvas)
+            self._boxes = part_boxes(self._parts.points, self._parts.joints, size, self._canvas)
 
     def _coloured(self, colour: Colour, whole: Planes) -> Planes:
         """Bring a canvas to the store's colour, or to none."""
         y, u, v = recolour(colour, STORED[self._view.codec])(*whole)
-        if self.canvas.grey:
+        if self._canvas.grey:
             u, v = np.full_like(u, 128), np.full_like(v, 128)
         return y, u, v
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from benchmarks.commands.options import Data, Split, Store
+from benchmarks.commands.options import Data, Labels, Split, Store
 from utils.errors import BenchError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from benchmarks.recipe_clips import ClipRecipe
     from wlasl.clips import Clip
     from wlasl.subsets import DataSet
     from wlasl.view import CropName as Crop
@@ -27,29 +28,42 @@ Size = Annotated[
     typer.Option(
         min=16,
         max=1024,
-        help="Side in pixels of the network's input, else 172; of a skeleton, else 240.",
+        help="Side in pixels of the network's input, else 172 (hht: 224); of a skeleton, else 240.",
     ),
 ]
-CropName = Annotated[str, typer.Option("--crop", help="signer or frame.")]
+CropName = Annotated[
+    str,
+    typer.Option(
+        "--crop", "--view", help="signer, frame, or hht: frame, hands and face as landmarks cut them."
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="hht: field=value of a recipe, as hht_margin=30 or hht_parts=pad; repeat it."),
+]
 Landmarks = Annotated[
     str | None,
     typer.Option(
-        help="Draw landmarks over the frames instead: auto for those at hand, or true, mediapipe, holistic, "
-        "hands, pose-hands, a file or a folder."
+        help="Draw landmarks over the frames instead; with hht, cut out by them: auto for those at hand, or "
+        "true, mediapipe, holistic, hands, pose-hands, a file or a folder."
     ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="The PNG; else data/show/SPLIT-ID.png.")]
-_INPUT, _SKELETON = 172, 240
+_INPUT, _SKELETON, _CANVAS = 172, 240, 224
+_OF_CANVASES = "signnet"
+"""The row of the zoo whose recipe says how canvases lie, as far as --set does not."""
 
 
 def show(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     clip_id: Id,
     split: Split = "100",
+    labels: Labels = None,
     data: Data = None,
     frames: Frames = 16,
     size: Size = None,
     crop: CropName = "signer",
     landmarks: Landmarks = None,
+    settings: Settings = None,
     store: Store = None,
     out: Out = None,
 ) -> None:
@@ -58,15 +72,23 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     With `--landmarks` the skeleton is drawn over the frames, on plain ground where there is no video.
     """
     from utils.files import write_whole  # noqa: PLC0415 - `bench --help` needs none of it
+    from wlasl.datasets.revised import labelled  # noqa: PLC0415
     from wlasl.root import project_folder  # noqa: PLC0415
     from wlasl.subsets import load  # noqa: PLC0415
 
+    split = labelled(split, labels)
     dataset = load(split, data)
     clip = find_clip(dataset, clip_id)
-    if landmarks is None:
+    stores = store or project_folder() / "data" / "stores"
+    if crop == "hht":
+        told = (landmarks or "auto", stores)
+        sheet, source, said = _canvases(dataset, clip, (frames, size or _CANVAS, settings or []), told)
+        names = [split, clip.id, crop, source]
+    elif settings:
+        raise BenchError("--set says how the parts of --view hht lie; give that too.")
+    elif landmarks is None:
         sheet, names, said = _pixels(dataset, clip, (frames, size or _INPUT, crop)), [split, clip.id], ""
     else:
-        stores = store or project_folder() / "data" / "stores"
         chosen = (landmarks, frames, size or _SKELETON)
         sheet, source, said = _skeletons(dataset, clip, chosen, stores)
         names = [split, clip.id, source]
@@ -107,6 +129,33 @@ def _skeletons(
     sheet = Sheet(source, *chosen[1:])
     picture = landmark_sheet(clip, found, dataset.files.path(clip.id), sheet)
     return picture, source, f"{source}: {parts} of {len(found.points)} frames"
+
+
+def _canvases(
+    dataset: DataSet, clip: Clip, chosen: tuple[int, int, list[str]], told: tuple[str, Path]
+) -> tuple[Image, str, str]:
+    """Return the sheet of a clip's canvases, the name of the landmarks' source, and nothing more to say.
+
+    `chosen` is how many frames are shown, the side of the network's input in pixels, and recipe fields that
+    say how the canvas lies; `told` is what `--landmarks` says, and the folder of all stores.
+    """
+    from benchmarks.inputs import view  # noqa: PLC0415 - `bench --help` needs none of it
+    from benchmarks.landmarks_at_hand import find_landmarks  # noqa: PLC0415
+    from benchmarks.progress import Bars  # noqa: PLC0415
+    from benchmarks.recipe import of_line  # noqa: PLC0415
+    from wlasl.contact import Look  # noqa: PLC0415
+    from wlasl.hht_pixels import Parts  # noqa: PLC0415
+    from wlasl.hht_sheet import canvas_sheet  # noqa: PLC0415
+    from wlasl.sampling import Sampling  # noqa: PLC0415
+
+    frames, size, settings = chosen
+    recipe = cast("ClipRecipe", of_line(_OF_CANVASES, dataset.subset.name, settings=["crop=hht", *settings]))
+    with Bars("clips") as bars:
+        source, found = find_landmarks(dataset, clip, *told, bars)
+    whole = found.canonical()
+    parts = Parts(whole.points, whole.joints)
+    look = Look(view(recipe), Sampling(frames=frames), size)
+    return canvas_sheet(find_video(dataset, clip), clip, parts, look, source), source, ""
 
 
 def find_clip(dataset: DataSet, clip_id: str) -> Clip:
