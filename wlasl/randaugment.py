@@ -121,7 +121,7 @@ def _posterize(frames: Frames, strength: float) -> None:
 def _solarize(frames: Frames, strength: float) -> None:
     """Invert what is bright; the stronger, the darker it may be."""
     bright = 256 - int(abs(strength) * 256)
-    _by_table(frames, np.where(_LEVELS >= bright, 255 - _LEVELS, _LEVELS))
+    _by_table(frames, np.where(bright > _LEVELS, _LEVELS, 255 - _LEVELS))
 
 
 def _solarize_add(frames: Frames, strength: float) -> None:
