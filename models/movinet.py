@@ -185,7 +185,7 @@ def _divisible(value: float) -> int:
     return rounded + 8 if rounded < 0.9 * value else rounded
 
 
-def _same(size: int, kernel: int, stride: int) -> tuple[int, int]:
+def same(size: int, kernel: int, stride: int) -> tuple[int, int]:
     """Return how many zeros go before and after an axis for ceil(size / stride) steps, as TensorFlow does."""
     total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
@@ -223,7 +223,7 @@ class Conv(nn.Conv3d):
     def _padded(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """Return frames [N, C, H, W] and the zeros that the convolution itself must add around them."""
         kernel, stride = self.kernel_size[1], self.stride[1]
-        (top, bottom), (left, right) = (_same(side, kernel, stride) for side in x.shape[2:])
+        (top, bottom), (left, right) = (same(side, kernel, stride) for side in x.shape[2:])
         if (top, left) == (bottom, right):
             return x, (top, left)
         return F.pad(x, (left, right, top, bottom)), (0, 0)
