@@ -81,7 +81,7 @@ def of_line(
     Raises:
         BenchError: an unknown model, recipe or field, a value of the wrong type or out of range.
     """
-    fields = recipe_fields(model, name) if name else {}
+    fields = recipe_fields(model, name, split) if name else {}
     told = {field: value for field, value in (options or {}).items() if value is not None}
     return resolve(model, split, fields, told, parse_settings(settings))
 
@@ -124,14 +124,18 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
     return fields
 
 
-def recipe_fields(model: str, name: str) -> dict[str, Any]:
+def recipe_fields(model: str, name: str, split: str = "") -> dict[str, Any]:
     """Return the fields of `--recipe NAME`: a file's, or those of one of the model's named recipes.
 
     Raises:
         BenchError: it is neither.
     """
     path = Path(name).expanduser()
-    return read_recipe(path) if path.suffix in {".toml", ".json"} or path.is_file() else named(model, name)
+    return (
+        read_recipe(path)
+        if path.suffix in {".toml", ".json"} or path.is_file()
+        else named(model, name, split)
+    )
 
 
 def read_recipe(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.recipe_table_pixels import BY_SPLIT, PIXEL_NOTES, PIXELS
 from utils.names import lookup
 
 DEFAULT = "fixed"
@@ -99,6 +100,7 @@ _SPOBET_DEFECTS = (
 )
 
 TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    **PIXELS,
     "spoter": {
         PUBLISHED: {**_SPOTER, "single_pos": True, "verbatim": True, "test_select": True},
         DEFAULT: {
@@ -180,13 +182,20 @@ def names(model: str) -> tuple[str, ...]:
     return tuple(TABLE.get(model, {}))
 
 
-def named(model: str, name: str) -> dict[str, Any]:
+def named(model: str, name: str, split: str = "") -> dict[str, Any]:
     """Return the fields of a named recipe; a system that has none does by default what its row says.
 
+    **PIXEL_NOTES,
     Raises:
         BenchError: the system has no recipe of this name.
     """
     known = TABLE.get(model, {})
     if name == DEFAULT and name not in known:
         return {}
-    return dict(lookup(f"recipe of {model}", name, dict(known)))
+    fields = lookup(f"recipe of {model}", name, dict(known))
+    return {**fields, **BY_SPLIT.get((model, name), {}).get(split, {})}
+    Args:
+        model: a row of the zoo.
+        name: of the recipe.
+        split: the subset, where authors did otherwise on some.
+

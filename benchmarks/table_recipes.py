@@ -54,13 +54,23 @@ def described(record: Record, others: Differing) -> tuple[str, tuple[str, ...]]:
         record: the run.
         others: what `differing` says of all runs beside it.
     """
-    near = {name: fields for name in names(record.model) if (fields := _apart(record, name)) is not None}
-    if not near:
+    near = {name: fields for name in _candidates(record) if (fields := _apart(record, name)) is not None}
+    name = min(near, key=lambda name: (len(near[name]), name != DEFAULT), default="")
+    if not name:
         return "", _written(record.recipe, others[_network(record)])
-    name = min(near, key=lambda name: (len(near[name]), name != DEFAULT))
     # What two rows of a model differ in comes first: it is what a short cell shows.
     told = sorted(near[name], key=lambda field: (field not in others[_network(record)], field))
     return name, tuple(f"{field}={_value(record.recipe[field])}" for field in told)
+
+
+def _candidates(record: Record) -> tuple[str, ...]:
+    """Return the named recipes that a run may be near to; of pixels also the row's own, as ""."""
+    known = names(record.model)
+    if "skeleton" in record.recipe:
+        return known
+    # Pixels: what a row does by default has no name, and a run older than a recipe's fields is none of it.
+    told = record.recipe.keys()
+    return ("", *(name for name in known if named(record.model, name).keys() <= told))
 
 
 def _apart(record: Record, name: str) -> frozenset[str] | None:
@@ -83,7 +93,7 @@ def _apart(record: Record, name: str) -> frozenset[str] | None:
 def _resolved(model: str, split: str, name: str) -> Mapping[str, Any] | None:
     """Return every field of a named recipe as a record writes it; None where it cannot be made."""
     try:
-        return resolve(model, split, named(model, name)).model_dump(mode="json")
+        return resolve(model, split, _told(model, split, name)).model_dump(mode="json")
     except BenchError:
         return None
 
@@ -91,9 +101,15 @@ def _resolved(model: str, split: str, name: str) -> Mapping[str, Any] | None:
 def _with(record: Record, name: str, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return every field of a named recipe with some fields of its own; None where it cannot be made."""
     try:
-        return resolve(record.model, record.split, named(record.model, name), fields).model_dump(mode="json")
+        told = _told(record.model, record.split, name)
+        return resolve(record.model, record.split, told, fields).model_dump(mode="json")
     except BenchError:
         return None
+
+
+def _told(model: str, split: str, name: str) -> Mapping[str, Any]:
+    """Return the fields of a named recipe; none for the row's own, which has no name."""
+    return named(model, name, split) if name else {}
 
 
 def _written(recipe: Mapping[str, Any], fields: Iterable[str]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from benchmarks.metrics import spread
 from benchmarks.published import Published
@@ -59,13 +59,21 @@ def seeds(row: Row) -> str:
 
 
 def shape(record: Record) -> str:
-    """Write what the network saw of a clip: frames x size² of pixels, or frames x joints."""
+    """Write what the network saw of a clip: frames x size² of pixels and its views, or frames x joints."""
     recipe = record.recipe
     joints = SKELETONS.get(str(recipe.get("skeleton")))
     if joints is None:
-        return f"{recipe.get('frames', NONE)}x{recipe.get('size', NONE)}²"
+        return f"{recipe.get('frames', NONE)}x{recipe.get('size', NONE)}²{views(recipe)}"
     frames = recipe.get("frames")
     return f"all x {len(joints)}" if frames is None else f"{frames}x{len(joints)}"
+
+
+def views(recipe: Mapping[str, object]) -> str:
+    """Write what a clip of pixels is at test besides one view of so many frames; empty where it is that."""
+    if recipe.get("test_sampling") == "whole":
+        return ", whole at test"
+    count = recipe.get("views", 1)
+    return "" if count == 1 else f", {count} views"
 
 
 def sources(row: Row) -> str:
