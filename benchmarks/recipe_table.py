@@ -173,6 +173,7 @@ NOTES: Mapping[str, Mapping[str, str]] = {
     "sign-conformer": {
         DEFAULT: "ours: shoulder frame, hand shapes, 32 moments from first hand to last, warped and mirrored"
     },
+    **PIXEL_NOTES,
 }
 """What each named recipe is, and what to expect of it; README.md prints it."""
 
@@ -185,7 +186,11 @@ def names(model: str) -> tuple[str, ...]:
 def named(model: str, name: str, split: str = "") -> dict[str, Any]:
     """Return the fields of a named recipe; a system that has none does by default what its row says.
 
-    **PIXEL_NOTES,
+    Args:
+        model: a row of the zoo.
+        name: of the recipe.
+        split: the subset, where authors did otherwise on some.
+
     Raises:
         BenchError: the system has no recipe of this name.
     """
@@ -194,8 +199,3 @@ def named(model: str, name: str, split: str = "") -> dict[str, Any]:
         return {}
     fields = lookup(f"recipe of {model}", name, dict(known))
     return {**fields, **BY_SPLIT.get((model, name), {}).get(split, {})}
-    Args:
-        model: a row of the zoo.
-        name: of the recipe.
-        split: the subset, where authors did otherwise on some.
-
