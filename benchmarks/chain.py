@@ -7,7 +7,7 @@ of all runs before is known from the first to the last, and stands in every reco
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.recipe_base import Recipe
@@ -16,6 +16,7 @@ from benchmarks.schema import Link, Record
 from benchmarks.scores import read_scores
 from models import zoo
 from utils.errors import BenchError
+from wlasl.root import project_folder
 
 PREFIX = "run:"
 """What a recipe's `weights` begins with where it names a run."""
@@ -73,13 +74,13 @@ def spoken(record: Record) -> str:
     return f"{record.model}:{record.split}:{record.recipe.get('seed')}"
 
 
-def weights_of(recipe: Recipe, runs: Path) -> Path:
+def weights_of(recipe: Recipe, runs: Path | None) -> Path:
     """Return the file of the chosen weights of the run that a recipe starts from.
 
     Raises:
         BenchError: they are not on this machine, or of the other framework.
     """
-    folder = runs / recipe.weights.removeprefix(PREFIX)
+    folder = (runs or project_folder() / "runs") / recipe.weights.removeprefix(PREFIX)
     path = folder / _BEST[recipe.engine]
     if path.is_file():
         return path
@@ -95,20 +96,19 @@ def weights_of(recipe: Recipe, runs: Path) -> Path:
     )
 
 
-def keeps_head(recipe: Recipe, runs: Path, glosses: Sequence[str]) -> bool:
+def keeps_head(recipe: Recipe, runs: Path | None, glosses: Sequence[str]) -> bool:
     """Say whether a start's classifier may be taken over: a run's, only where it told the very same glosses.
 
     Args:
         recipe: says where it starts from; a file's head is judged by its shape alone.
-        runs: where runs keep their weights.
+        runs: where runs keep their weights; None for `runs` in the project's folder.
         glosses: the classes, in label order.
     """
     if not is_run(recipe.weights):
         return True
     try:
-        return read_scores(runs / recipe.weights.removeprefix(PREFIX) / "scores.npz").glosses == tuple(
-            glosses
-        )
+        folder = (runs or project_folder() / "runs") / recipe.weights.removeprefix(PREFIX)
+        return read_scores(folder / "scores.npz").glosses == tuple(glosses)
     except BenchError:
         return False  # nobody knows what its classes are
 
@@ -136,8 +136,8 @@ def links(recipe: Recipe, results: Path) -> tuple[Link, ...]:
 def _check_kin(recipe: Recipe, record: Record) -> None:
     """Refuse a start from another kind of network, before its tensors are compared one by one."""
     mine, theirs = zoo.system(recipe.model), zoo.ZOO.get(record.model)
-    builders: Mapping[str, str] = {} if theirs is None else theirs.builders
-    if mine.builders.get(recipe.engine) != builders.get(str(record.recipe.get("engine", "torch"))):
+    built = {} if theirs is None else {str(engine): place for engine, place in theirs.builders.items()}
+    if mine.builders.get(recipe.engine) != built.get(str(record.recipe.get("engine", "torch"))):
         raise BenchError(
             f"{recipe.model} cannot start from run {record.id} ({spoken(record)}): that is another kind of"
             f" network. Start from a run of {recipe.model}."

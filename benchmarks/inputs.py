@@ -28,7 +28,6 @@ from wlasl.clips import PARTS, Clip, Part, fingerprint
 from wlasl.loader import ClipLoader, LoaderOptions
 from wlasl.prepare import prepare
 from wlasl.randaugment import RandAugment
-from wlasl.root import project_folder
 from wlasl.sampling import Sampling
 from wlasl.store import ClipStore
 from wlasl.subsets import DataSet
@@ -234,7 +233,7 @@ def initial_weights(recipe: Recipe, runs: Path | None = None) -> Path | None:
     if recipe.weights == "kinetics":
         return weights.kinetics(recipe.model)
     if chain.is_run(recipe.weights):
-        return chain.weights_of(recipe, runs or project_folder() / "runs")
+        return chain.weights_of(recipe, runs)
     path = Path(recipe.weights).expanduser()
     if not (path.exists() or is_tensorflow(path)):
         raise BenchError(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from benchmarks.chain import keeps_head
 from benchmarks.engine import Batches, Engine, Job
 from benchmarks.fitting import Step
 from benchmarks.inputs import Inputs, initial_weights, loader
@@ -78,8 +79,24 @@ class Found:
     ended: str = ""
 
 
-def find(recipe: Recipe, inputs: Inputs, device: str, tried: Range, progress: Progress) -> Found:
+def find(
+    recipe: Recipe,
+    inputs: Inputs,
+    device: str,
+    tried: Range,
+    progress: Progress,
+    *,
+    runs: Path | None = None,
+) -> Found:
     """Train a fresh network on batches of the training part, each at a higher rate.
+
+    Args:
+        recipe: whose rate is tried.
+        inputs: its clips.
+        device: auto, cpu or cuda.
+        tried: the rates.
+        progress: hears of each step.
+        runs: where runs keep their weights, for a recipe that starts from one.
 
     Raises:
         BenchError: it cannot be trained, or the loss is no number from the start.
@@ -91,7 +108,8 @@ def find(recipe: Recipe, inputs: Inputs, device: str, tried: Range, progress: Pr
             classes=len(inputs.dataset.subset.glosses),
             input=zoo.system(recipe.model).input,
             folder=Path(folder),
-            weights=initial_weights(recipe),
+            weights=initial_weights(recipe, runs),
+            head=keeps_head(recipe, runs, inputs.dataset.subset.glosses),
             device=device,
             progress=progress,
         )

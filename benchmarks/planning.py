@@ -17,8 +17,10 @@ from slurm.plan import Plan, Task
 from slurm.profiles import Profile
 from utils.errors import BenchError
 from utils.files import short_hash
+from wlasl.datasets.kinds import KINDS
+from wlasl.datasets.revised import VARIABLE
 
-_KEPT = ("WLASL_ROOT", "OMP_NUM_THREADS")
+_KEPT = ("WLASL_ROOT", "OMP_NUM_THREADS", VARIABLE, *(kind.variable for kind in KINDS.values()))
 """Variables that matter to a run, kept as they are where it is planned."""
 
 

@@ -142,7 +142,7 @@ def begin(request: Request) -> Study:
     with interruptible(), Bars() as bars:
         inputs = prepared(base, load(base.split, request.data, bars), request.store, progress=bars)
         inputs.check(base)
-        initial_weights(base)
+        initial_weights(base, request.places.runs)
     study = begin_study(request.places.runs, request.settings)
     trials_left(study)  # makes the journal: workers that all made it would get in each other's way
     return study

@@ -91,7 +91,7 @@ def work(study: Study, data: Path | None, store: Path, device: str = "auto") -> 
     with interruptible(), lease(study.folder / "keras.lock", patience=QUICK), Bars() as bars:
         inputs = prepared(base, load(base.split, data, bars), store, progress=bars)
         inputs.check(base)
-        _search(study, Around(inputs, device, bars, parent_process()))
+        _search(study, Around(inputs, device, bars, parent_process(), study.folder.parents[1]))
     write_text(_ended(study), "")
     shutil.rmtree(study.folder / "work", ignore_errors=True)
     return len(study.all())

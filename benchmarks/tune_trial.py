@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event
 from typing import Protocol
 
+from benchmarks.chain import keeps_head
 from benchmarks.engine import Engine, Fitted, Job, Pruned
 from benchmarks.inputs import Inputs, chosen_on_test, initial_weights, loader
 from benchmarks.recipe import revised
@@ -38,12 +39,14 @@ class Around:
         device: auto, cpu or cuda.
         progress: hears how it goes.
         parent: the process that started this one, without which it stops; None for none.
+        runs: where runs keep their weights, for a study of trainings that start from one.
     """
 
     inputs: Inputs
     device: str = "auto"
     progress: Progress = field(default_factory=Silent)
     parent: int | None = None
+    runs: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,8 @@ def _job(recipe: Recipe, folder: Path, around: Around, report: Report) -> Job:
         classes=len(around.inputs.dataset.subset.glosses),
         input=zoo.system(recipe.model).input,
         folder=folder,
-        weights=initial_weights(recipe),
+        weights=initial_weights(recipe, around.runs),
+        head=keeps_head(recipe, around.runs, around.inputs.dataset.subset.glosses),
         device=around.device,
         progress=around.progress,
         report=report,

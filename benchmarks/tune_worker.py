@@ -36,7 +36,7 @@ def work(study: Study, data: Path | None, store: Path, device: str = "auto") -> 
         base = study.settings.base
         inputs = prepared(base, load(base.split, data, bars), store, progress=bars)
         inputs.check(base)
-        around = Around(inputs, device, bars, parent_process())
+        around = Around(inputs, device, bars, parent_process(), study.folder.parents[1])
         done = 0
         while True:
             if _one(study, around, bars):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from benchmarks.commands.options import Data, Split
+from benchmarks.commands.options import Data, Labels, Split
 
 if TYPE_CHECKING:
     from wlasl.subsets import DataSet
@@ -47,6 +47,7 @@ def import_(
 @app.command()
 def doctor(
     split: Split = "100",
+    labels: Labels = None,
     data: Data = None,
     as_json: Json = False,  # noqa: FBT002
     missing_file: MissingFile = None,
@@ -56,11 +57,13 @@ def doctor(
     from benchmarks.data_report import health_report  # noqa: PLC0415
     from benchmarks.landmarks_at_hand import at_hand  # noqa: PLC0415
     from utils.files import write_text  # noqa: PLC0415
+    from wlasl.datasets.revised import labelled  # noqa: PLC0415
     from wlasl.doctor import as_json as health_json  # noqa: PLC0415
     from wlasl.doctor import examine, missing_text  # noqa: PLC0415
     from wlasl.root import project_folder  # noqa: PLC0415
     from wlasl.subsets import load  # noqa: PLC0415
 
+    split = labelled(split, labels)
     file = missing_file or project_folder() / "data" / "doctor" / f"missing_{split}.txt"
     dataset = load(split, data)
     health = examine(dataset, open_files=not no_videos, track=_tracked("opening files"))
@@ -74,12 +77,18 @@ def doctor(
 
 
 @app.command()
-def glosses(split: Split = "100", data: Data = None, as_json: Json = False) -> None:  # noqa: FBT002
+def glosses(
+    split: Split = "100",
+    labels: Labels = None,
+    data: Data = None,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
     """List the classes of a subset: the gloss, and its clips in each part."""
     from benchmarks.data_report import gloss_report, gloss_rows  # noqa: PLC0415
+    from wlasl.datasets.revised import labelled  # noqa: PLC0415
     from wlasl.subsets import load  # noqa: PLC0415
 
-    dataset = load(split, data)
+    dataset = load(labelled(split, labels), data)
     if as_json:
         _print_json(gloss_rows(dataset))
     else:

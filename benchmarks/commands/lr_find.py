@@ -11,9 +11,11 @@ from benchmarks.commands.options import (
     Data,
     Device,
     Engine,
+    Labels,
     Landmarks,
     Model,
     RecipeName,
+    Results,
     Runs,
     Set,
     Split,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 def lr_find(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     model: Model,
     split: Split = "100",
+    labels: Labels = None,
     low: Annotated[float, typer.Option("--from", help="The first rate.")] = 1e-7,
     high: Annotated[float, typer.Option("--to", help="The last rate.")] = 10.0,
     steps: Annotated[int, typer.Option(min=10, help="Batches to learn from.")] = 100,
@@ -41,28 +44,32 @@ def lr_find(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     weights: Weights = None,
     data: Data = None,
     store: Store = None,
+    results: Results = None,
     runs: Runs = None,
     device: Device = "auto",
 ) -> None:
     """Raise the learning rate step by step on training clips, plot the loss, and suggest a rate."""
-    from benchmarks import lr_find as test  # noqa: PLC0415 - `bench --help` needs none of it
+    from benchmarks import chain  # noqa: PLC0415 - `bench --help` needs none of it
+    from benchmarks import lr_find as test  # noqa: PLC0415
     from benchmarks.inputs import prepared  # noqa: PLC0415
     from benchmarks.progress import Bars  # noqa: PLC0415
     from benchmarks.recipe import of_line  # noqa: PLC0415
     from utils.stopping import interruptible  # noqa: PLC0415
+    from wlasl.datasets.revised import labelled  # noqa: PLC0415
     from wlasl.root import project_folder  # noqa: PLC0415
     from wlasl.subsets import load  # noqa: PLC0415
 
     if not 0 < low < high:
         raise BenchError("--from must be above 0 and below --to.")
-    told = {"engine": engine, "weights": weights, "landmarks": landmarks}
+    home, split = project_folder(), labelled(split, labels)
+    start = chain.told(weights, results or home / "results")
+    told = {"engine": engine, "weights": start, "landmarks": landmarks}
     recipe = of_line(model, split, recipe_name, told, settings or ())
-    home = project_folder()
     with interruptible(), Bars() as bars:
         inputs = prepared(recipe, load(split, data, bars), store or home / "data" / "stores", progress=bars)
         inputs.check(recipe)
         tried = test.Range(low, high, steps, smoothing)
-        found = test.find(recipe, inputs, known_device(device), tried, bars)
+        found = test.find(recipe, inputs, known_device(device), tried, bars, runs=runs or home / "runs")
     path = (runs or home / "runs") / "lr-find" / f"{model}-{split}-{recipe.id}.png"
     test.draw(path, found, f"{model} on {split}: range test of {recipe.optimizer}")
     _say(found, path)

@@ -8,12 +8,26 @@ from typing import Annotated
 import typer
 
 Model = Annotated[str, typer.Option("--model", "-m", help="A row of `bench list`.")]
-Split = Annotated[str, typer.Option("--split", help="Subset: 100, 300, 1000, 2000 or sample.")]
+Split = Annotated[
+    str,
+    typer.Option(
+        "--split",
+        help="Subset: 100, 300, 1000, 2000 or sample; asl-citizen, autsl, lsa64 or folder.",
+    ),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        "--labels", metavar="FILE", help="Other labels for WLASL's clips: one of the lists, or just w1573."
+    ),
+]
 Engine = Annotated[str | None, typer.Option("--engine", help="torch or tensorflow; else torch.")]
 RecipeName = Annotated[
     str | None, typer.Option("--recipe", help="A recipe of the model by name, or a file, TOML or JSON.")
 ]
-Weights = Annotated[str | None, typer.Option("--weights", help="none, kinetics, or a checkpoint file.")]
+Weights = Annotated[
+    str | None, typer.Option("--weights", help="none, kinetics, a checkpoint file, or a run to start from.")
+]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the run; else 0.")]
 Seeds = Annotated[str | None, typer.Option("--seeds", help="Several seeds: 0..4 or 0,3,7.")]
 Set = Annotated[
@@ -21,7 +35,10 @@ Set = Annotated[
     typer.Option("--set", help="field=value of the recipe (`bench recipe` lists them); several times."),
 ]
 Data = Annotated[
-    Path | None, typer.Option("--data", help="The data set's folder; else WLASL_ROOT, else data/wlasl.")
+    Path | None,
+    typer.Option(
+        "--data", help="The data set's folder; else WLASL_ROOT (ASL_CITIZEN_ROOT, ...), else data/."
+    ),
 ]
 Store = Annotated[Path | None, typer.Option("--store", help="Prepared clips; else data/stores.")]
 Landmarks = Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from benchmarks.commands.options import Data, Landmarks, Split, Store
+from benchmarks.commands.options import Data, Labels, Landmarks, Split, Store
 
 if TYPE_CHECKING:
     from benchmarks.progress import Bars
@@ -28,6 +28,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of senten
 
 def prepare(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     split: Split = "100",
+    labels: Labels = None,
     data: Data = None,
     store: Store = None,
     landmarks: Landmarks = None,
@@ -49,10 +50,12 @@ def prepare(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     """
     from benchmarks.progress import Bars  # noqa: PLC0415 - `bench --help` needs none of it
     from wlasl import prepare as preparing  # noqa: PLC0415
+    from wlasl.datasets.revised import labelled  # noqa: PLC0415
     from wlasl.root import project_folder  # noqa: PLC0415
     from wlasl.subsets import load  # noqa: PLC0415
     from wlasl.view import View  # noqa: PLC0415
 
+    split = labelled(split, labels)
     stores = store or project_folder() / "data" / "stores"
     if landmarks is not None:
         with Bars("clips") as bar:

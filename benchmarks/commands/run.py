@@ -10,6 +10,7 @@ from benchmarks.commands.options import (
     Data,
     Device,
     Engine,
+    Labels,
     Landmarks,
     Model,
     RecipeName,
@@ -29,6 +30,7 @@ from utils.names import whole_numbers
 def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     model: Model,
     split: Split = "100",
+    labels: Labels = None,
     engine: Engine = None,
     seed: Seed = None,
     seeds: Seeds = None,
@@ -55,14 +57,16 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     again: Annotated[bool, typer.Option("--again", help="Train anew where a result is there.")] = False,  # noqa: FBT002
 ) -> None:
     """Train a model, choose its checkpoint on val, score it once on test, and show the table."""
-    from benchmarks import campaign  # noqa: PLC0415 - `bench --help` needs none of it
+    from benchmarks import campaign, chain  # noqa: PLC0415 - `bench --help` needs none of it
     from benchmarks.recipe import of_line, revised  # noqa: PLC0415
     from benchmarks.run import Machine, Places  # noqa: PLC0415
+    from wlasl.datasets.revised import labelled  # noqa: PLC0415
     from wlasl.root import project_folder  # noqa: PLC0415
 
     home = project_folder()
-    layer = {"engine": engine, "weights": weights, "landmarks": landmarks}
-    recipe = of_line(model, split, recipe_name, layer, settings or ())
+    start = chain.told(weights, results or home / "results")
+    layer = {"engine": engine, "weights": start, "landmarks": landmarks}
+    recipe = of_line(model, labelled(split, labels), recipe_name, layer, settings or ())
     request = campaign.Request(
         recipes=[revised(recipe, **seed) for seed in seed_layers(seed, seeds)],
         data=data,

@@ -13,6 +13,7 @@ from benchmarks.commands.options import (
     Data,
     Device,
     Engine,
+    Labels,
     Landmarks,
     ProfileName,
     Profiles,
@@ -42,6 +43,7 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     split: Annotated[
         list[str] | None, typer.Option(help="Subsets: 100,300 or several times; else 100.")
     ] = None,
+    labels: Labels = None,
     engine: Engine = None,
     seed: Seed = None,
     seeds: Seeds = None,
@@ -79,9 +81,11 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     ] = None,
 ) -> None:
     """Submit runs: what has a result, or is queued or running, is not submitted again."""
-    from benchmarks import submit_report  # noqa: PLC0415 - `bench --help` needs none of it
+    from benchmarks import chain, submit_report  # noqa: PLC0415 - `bench --help` needs none of it
     from slurm.plan import read_plan, write_plan  # noqa: PLC0415
     from slurm.profiles import profile as profile_of  # noqa: PLC0415
+    from wlasl.datasets.revised import labelled  # noqa: PLC0415
+    from wlasl.root import project_folder  # noqa: PLC0415
 
     if (plan_file is None) == (not model):
         raise BenchError("Give --model, or --plan with a plan's file.")
@@ -94,9 +98,11 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         rest = _rest({"data": data, "store": store, "results": results, "runs": runs}, evaluate_on or ())
         rest += [*(["--device", known_device(device)] if device != "auto" else [])]
         rest += [*(["--devices", str(devices)] if devices > 1 else [])]
+        start = chain.told(weights, results or project_folder() / "results")
+        splits = [labelled(name, labels) for name in _listed(split) or ["100"]]
         plan = _planned(
-            {"models": _listed(model), "splits": _listed(split) or ["100"], "recipes": _listed(recipe_name)},
-            {"engine": engine, "weights": weights, "landmarks": landmarks},
+            {"models": _listed(model), "splits": splits, "recipes": _listed(recipe_name)},
+            {"engine": engine, "weights": start, "landmarks": landmarks},
             {"settings": settings or [], "seeds": [one["seed"] for one in seed_layers(seed, seeds) if one]},
             (results, runs, rest),
             asked,

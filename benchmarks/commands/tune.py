@@ -11,6 +11,7 @@ from benchmarks.commands.options import (
     Data,
     Device,
     Engine,
+    Labels,
     Landmarks,
     ProfileName,
     Profiles,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 def tune(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     model: Annotated[str | None, typer.Option("--model", "-m", help="A row of `bench list`.")] = None,
     split: Split = "100",
+    labels: Labels = None,
     tuner: Annotated[str, typer.Option(help="tpe, bayesian, random or hyperband.")] = "tpe",
     trials: Annotated[int | None, typer.Option(min=1, help="Recipes to try; else 50.")] = None,
     study: Annotated[str | None, typer.Option(help="The study's name; else MODEL-SPLIT-TUNER.")] = None,
@@ -74,7 +76,9 @@ def tune(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     show: Annotated[str | None, typer.Option(metavar="STUDY", help="Draw and print a study.")] = None,
 ) -> None:
     """Search a system's recipe on val, run the best over seeds, score those once on test, show the table."""
-    from benchmarks.run import Places  # noqa: PLC0415 - `bench --help` needs none of it
+    from benchmarks import chain  # noqa: PLC0415 - `bench --help` needs none of it
+    from benchmarks.run import Places  # noqa: PLC0415
+    from wlasl.datasets.revised import labelled  # noqa: PLC0415
     from wlasl.root import project_folder  # noqa: PLC0415
 
     home = project_folder()
@@ -87,8 +91,8 @@ def tune(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     if worker:
         _work(study, around, seeds)
         return
-    told = {"engine": engine, "weights": weights, "landmarks": landmarks}
-    base = (model, split, recipe_name, told, settings or ())
+    told = {"engine": engine, "weights": chain.told(weights, places.results), "landmarks": landmarks}
+    base = (model, labelled(split, labels), recipe_name, told, settings or ())
     how = (study, tuner, objective, trials, pruner, library, search_seed, search or (), space)
     around |= {"workers": workers, "hours": hours, "profile": _profile(cluster, profile, profiles, resource)}
     _carry_out(base, how, around, seeds)

@@ -31,17 +31,19 @@ _LIST = re.compile(r"(.+)_(?:train|dev|val|test)(?:\.csv)?")
 _NUMBER = re.compile(r"\d+")
 
 
-def relabelled_name(split: str, file: str) -> str:
+def labelled(split: str, file: str | None) -> str:
     """Return what a subset is called with the labels of `--labels FILE`, and remember where they lie.
 
     Args:
-        split: a subset of WLASL.
+        split: a subset of WLASL; any where no labels are given.
         file: one of the lists, what their names begin with (`lists/w1573`), or that alone where they lie
             under `revised` in the data set's folder.
 
     Raises:
         BenchError: no list of that name is there, or the name cannot be part of a folder's.
     """
+    if file is None:
+        return split
     path = Path(file).expanduser()
     match = _LIST.fullmatch(path.name)
     name = match[1] if match else path.name
