@@ -83,8 +83,8 @@ def _flat(frames: Frames) -> Frames:
 def _counts(frames: Frames) -> npt.NDArray[np.int64]:
     """Return how often each level occurs in each channel, [256, 3]."""
     flat = _flat(frames)
-    counts = [cv2.calcHist([flat], [channel], None, [256], [0, 256]) for channel in range(3)]
-    return cast("npt.NDArray[np.int64]", np.hstack(counts).astype(np.int64))
+    counts = [cv2.calcHist([flat], [channel], None, [256], [0, 256]).ravel() for channel in range(3)]
+    return cast("npt.NDArray[np.int64]", np.stack(counts, axis=1).astype(np.int64))
 
 
 def _auto_contrast(frames: Frames, _: float) -> None:
@@ -170,7 +170,7 @@ def _warp(frames: Frames, matrix: Numbers) -> None:
 def _rotate(frames: Frames, strength: float) -> None:
     """Turn by up to 30 degrees about the middle."""
     middle = ((frames.shape[2] - 1) / 2, (frames.shape[1] - 1) / 2)
-    _warp(frames, cv2.getRotationMatrix2D(middle, 30 * strength, 1.0))
+    _warp(frames, cv2.getRotationMatrix2D(middle, -30 * strength, 1.0))
 
 
 def _shear_x(frames: Frames, strength: float) -> None:
