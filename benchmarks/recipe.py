@@ -15,7 +15,7 @@ from benchmarks.recipe_base import Recipe
 from benchmarks.recipe_clips import ClipRecipe
 from benchmarks.recipe_embedding import EmbeddingRecipe
 from benchmarks.recipe_gru import GruRecipe
-from benchmarks.recipe_landmarks import ConformerRecipe, LandmarkRecipe, SpoterRecipe
+from benchmarks.recipe_landmarks import ConformerRecipe, GraphRecipe, LandmarkRecipe, SpoterRecipe
 from benchmarks.recipe_spobet import SpobetRecipe
 from benchmarks.recipe_table import DEFAULT, named
 from models import zoo
@@ -36,6 +36,7 @@ KINDS: dict[str, type[Recipe]] = {
     "gru": GruRecipe,
     "spobet": SpobetRecipe,
     "conformer": ConformerRecipe,
+    "graph": GraphRecipe,
 }
 """The recipes that a row of the zoo can have (`zoo.System.kind`)."""
 

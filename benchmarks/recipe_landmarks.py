@@ -17,7 +17,7 @@ class LandmarkRecipe(Recipe, AugmentFields):
 
     # What a network sees of a clip.
     landmarks: str = Field(default="", description="landmarks' source (`--landmarks`)")
-    skeleton: Literal["spoter", "spobet", "hands", "holistic"] = Field(
+    skeleton: Literal["spoter", "spobet", "hands", "holistic", "signs27"] = Field(
         default="spoter", description="which joints, in whose order"
     )
     dims: Literal[2, 3] = Field(default=2, description="coordinates per joint")
@@ -71,6 +71,14 @@ class ConformerRecipe(LandmarkRecipe):
         joints = len(SKELETONS[self.skeleton])
         own = {"width": self.width, "depth": self.depth, "drop_path": self.drop_path}
         return {**super().architecture(), **own, "channels": joints * self.channels}
+
+
+class GraphRecipe(LandmarkRecipe):
+    """Everything that decides the scores of a graph network on landmarks."""
+
+    def architecture(self) -> dict[str, Any]:
+        """Return what the network's builder is told besides its row's own options."""
+        return {**super().architecture(), "skeleton": self.skeleton, "channels": self.channels}
 
 
 class SpoterRecipe(LandmarkRecipe):

@@ -145,6 +145,15 @@ TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     # The plain baseline has no paper of its own to follow.
     "sign-conformer": {DEFAULT: _CONFORMER},
+    # The network as published; clips, augmentation and schedule are those of the conformer.
+    "st-gcn": {
+        DEFAULT: {
+            **{name: value for name, value in _CONFORMER.items() if name != "drop_path"},
+            "skeleton": "signs27",
+            "features": ("coordinates", "velocity"),
+            "dropout": 0.2,
+        }
+    },
     "gru": {
         DEFAULT: {
             "normalisation": "shoulders",
@@ -170,6 +179,9 @@ NOTES: Mapping[str, Mapping[str, str]] = {
         DEFAULT: "positions, masks, pre-training at its own rate, fresh augmentation, chosen on val",
     },
     "gru": {DEFAULT: "two bidirectional GRUs on coordinates and velocities, no augmentation: the baseline"},
+    "st-gcn": {
+        DEFAULT: "the paper's network on 27 joints and their velocities, trained as the sign conformer"
+    },
     "sign-conformer": {
         DEFAULT: "ours: shoulder frame, hand shapes, 32 moments from first hand to last, warped and mirrored"
     },

@@ -156,6 +156,16 @@ _GRU = System(
     gmacs=0.1134,
     kind="gru",
 )
+_ST_GCN = System(
+    name="st-gcn",
+    paper="Yan et al. 2018, arXiv:1801.07455",
+    licence="Apache-2.0",
+    input=LandmarkInput("signs27", 27, frames=32),
+    builders={"torch": "models.st_gcn:build"},
+    parameters=3_061_087,
+    gmacs=0.942,
+    kind="graph",
+)
 _SIGN_CONFORMER = System(
     name="sign-conformer",
     paper="this project",
@@ -191,6 +201,7 @@ ROWS: tuple[System, ...] = (
     _EMBEDDINGS,
     _SPOBET,
     _GRU,
+    _ST_GCN,
     _SIGN_CONFORMER,
 )
 

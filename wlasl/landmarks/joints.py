@@ -81,11 +81,23 @@ SPOBET_BODY: tuple[str, ...] = (
 SPOBET: tuple[str, ...] = SPOBET_BODY + hand("right") + hand("left")
 """SPOBET's 54 joints in its order: 12 of the body, then right and left hand."""
 
+_SIGNS27_HAND = (
+    "wrist",
+    "thumb_tip",
+    *(f"{finger}_{part}" for finger in FINGERS[1:] for part in ("mcp", "tip")),
+)
+SIGNS27: tuple[str, ...] = (
+    *("nose", "left_eye", "right_eye", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow"),
+    *(f"{side}_hand_{name}" for side in SIDES for name in _SIGNS27_HAND),
+)
+"""The 27 joints that graph networks of signs see: 7 of the body, 10 of each hand (Jiang et al. 2021)."""
+
 SKELETONS: dict[str, tuple[str, ...]] = {
     "spoter": SPOTER,
     "spobet": SPOBET,
     "hands": HANDS,
     "holistic": HOLISTIC,
+    "signs27": SIGNS27,
 }
 
 
