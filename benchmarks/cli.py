@@ -24,6 +24,7 @@ from benchmarks.commands import (
     run,
     show,
     status,
+    stream,
     submit,
     table,
     tune,
@@ -47,6 +48,7 @@ app.command("retry")(retry.retry)
 app.command("table")(table.table)
 app.command("show")(show.show)
 app.command("probe")(probe.probe)
+app.command("stream")(stream.stream)
 app.command("tune")(tune.tune)
 app.command("lr-find")(lr_find.lr_find)
 app.command("list")(list.list_models)
