@@ -149,7 +149,8 @@ def cost(network: Any, clips: Tensor, gmacs: float | None) -> StreamCost:  # noq
     clock = _clock(clips.device)
     each: list[float] = []
     whole: list[float] = []
-    for number, clip in enumerate(clips[: _TIMED + 1].split(1)):
+    for number in range(min(len(clips), _TIMED + 1)):
+        clip = clips[number : number + 1]
         began = clock()
         network(clip)
         ended = clock()

@@ -96,6 +96,6 @@ def draw_streams(stored: StoredStreams, part: str, path: Path) -> None:
             Panel("cross-entropy, nats", {"loss": over("loss")}),
         ],
         mark=100 * streamed.settled,
-        mark_name="answers settle (mean)",
+        mark_name="settled",
     )
     draw(path, figure)
