@@ -28,7 +28,7 @@ OTHERS = {
 }
 COLUMNS = (
     *("#", "Model", "Recipe", "Input", "Landmarks", "Params", "GMACs", "Top-1", "Top-5"),
-    *("Shuffled", "Order change", "Pairs", "Seeds", "Weights", "Time"),
+    *("Shuffled", "Order change", "Pairs", "Seeds", "Weights", "Extra data", "Time"),
 )
 
 

@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.table import title
 from wlasl.audit import Audit, Count
 from wlasl.clips import PARTS
 from wlasl.doctor import Finding, Health
@@ -45,15 +46,10 @@ def titled(title: str, made: Table) -> list[RenderableType]:
     return [Text(title, style="bold"), made, Text()]
 
 
-def named(split: str) -> str:
-    """Return a subset's name as people write it."""
-    return f"WLASL{split}" if split.isdigit() else split
-
-
 def health_report(health: Health, missing_file: Path) -> RenderableType:
     """Return all that the doctor has to say of a data set."""
     subset = health.dataset.subset
-    said = titled(f"{named(subset.name)} in {health.dataset.root}", _coverage(health))
+    said = titled(f"{title(subset.name)} in {health.dataset.root}", _coverage(health))
     if health.missing:
         said.append(_line(f"{len(health.missing):,} clips have no file: their ids are in {missing_file}"))
     if not health.opened:
@@ -177,7 +173,7 @@ def gloss_report(dataset: DataSet) -> RenderableType:
     for row in gloss_rows(dataset):
         numbers = [f"{row['clips'][part]} / {row['at_hand'][part]}" for part in PARTS]
         made.add_row(row["gloss"], str(row["class"]), *numbers)
-    return Group(*titled(f"{named(dataset.subset.name)}: official clips / those with a file", made))
+    return Group(*titled(f"{title(dataset.subset.name)}: official clips / those with a file", made))
 
 
 def import_report(done: Imported, coverage: Iterable[DataSet]) -> RenderableType:
@@ -215,7 +211,7 @@ def _now(coverage: Iterable[DataSet]) -> list[RenderableType]:
     for dataset in coverage:
         clips, here = dataset.subset.clips, dataset.available()
         made.add_row(
-            named(dataset.subset.name),
+            title(dataset.subset.name),
             f"{len(clips):,}",
             f"{len(here):,}",
             percent(Count(len(here), len(clips))),

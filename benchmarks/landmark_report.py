@@ -9,7 +9,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.data_report import named, table, titled
+from benchmarks.data_report import table, titled
+from benchmarks.table import title
 from wlasl.clips import PARTS, Clip
 from wlasl.landmarks.prepare import PreparedLandmarks
 from wlasl.landmarks.quality import GROUPS, Quality, survey, together
@@ -47,8 +48,9 @@ def landmark_report(prepared: PreparedLandmarks, dataset: DataSet) -> Renderable
     """
     store, subset = prepared.store, dataset.subset
     seen = survey(store, subset.clips)
-    title = f"Landmarks of {named(subset.name)}: {store.source}, {len(store.joints)} joints x {store.dims}"
-    said = [*titled(title, _coverage(subset.clips, seen))[:-1], Text(f"{_LEGEND}\n")]
+    of = title(subset.name)
+    heading = f"Landmarks of {of}: {store.source}, {len(store.joints)} joints x {store.dims}"
+    said = [*titled(heading, _coverage(subset.clips, seen))[:-1], Text(f"{_LEGEND}\n")]
     said += _worst(seen)
     said += _skipped(prepared)
     said += [Text(f"{note}\n") for note in prepared.notes]

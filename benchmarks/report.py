@@ -137,6 +137,7 @@ def _lines(record: Record) -> list[tuple[str, str]]:
         ("missing", _counted(record.clips.missing_reasons)),
         ("test clips", record.clips.test),
         ("weights", text.weights(record)),
+        ("extra data", _chain(record)),
         ("network", f"{text.millions(record)} M parameters, {text.gmacs(record)} GMACs a view"),
         ("time", f"{text.duration(cost.seconds)}, of it training {text.duration(cost.seconds_fit)}"),
         ("trained", f"{_or_none(cost.epochs)} epochs, {_or_none(cost.steps)} steps"),
@@ -149,6 +150,18 @@ def _lines(record: Record) -> list[tuple[str, str]]:
         ("finished", record.finished),
     ]
     return [(name, value) for name, value in lines if value]
+
+
+def _chain(record: Record) -> str:
+    """Say which runs a run builds on, the first of them first, and whether they know its test clips."""
+    lines = []
+    for link in record.weights.chain:
+        seen = "nobody can tell" if link.test_seen is None else str(link.test_seen)
+        lines.append(
+            f"run {link.id}: {link.model} on {title(link.split)}, from {link.initial};"
+            f" test clips of this run that it was trained on: {seen}"
+        )
+    return "\n".join(lines)
 
 
 def _chosen(selection: Selection | None) -> str:

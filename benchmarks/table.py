@@ -127,8 +127,11 @@ class Table:
 
 
 def title(subset: str) -> str:
-    """Return what people call a subset: WLASL100 for 100."""
-    return f"WLASL{subset}" if subset.isdigit() else subset
+    """Return what people call a subset: WLASL100 for 100, WLASL2000 labelled w1573 for 2000-w1573."""
+    size, _, labels = subset.partition("-")
+    if not size.isdigit():
+        return subset
+    return f"WLASL{size} labelled {labels}" if labels else f"WLASL{size}"
 
 
 def load_table(results: Path) -> Table:

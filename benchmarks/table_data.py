@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks import table_text as text
 from benchmarks.probe_names import PLAIN, PROBES
 from benchmarks.records import Stored
-from benchmarks.table import Board, Measure, Row, Section, Table
+from benchmarks.table import Board, Measure, Row, Section, Table, title
 
 
 def as_csv(table: Table) -> str:
@@ -136,6 +136,8 @@ def _of_runs(row: Row) -> dict[str, Any]:
         "runs_attempted": row.attempted,
         "runs": [record.id for record in records],
         "weights": text.weights(row.first),
+        "extra_data": [title(link.split) for link in row.first.weights.chain],
+        "test_clips_seen": [link.test_seen for link in row.first.weights.chain],
         "weights_sha256": row.first.weights.sha256,
         "seconds": [record.cost.seconds for record in records],
         "devices": text.devices(row),

@@ -58,6 +58,12 @@ _ABOUT_ZERO_SHOT = """\
   the share of their test clips whose embedding is nearest to the mean of its own sign's training clips.
 """
 
+_ABOUT_EXTRA = """\
+- Extra data are the data sets that a run builds on besides its own, first to last: it started from the
+  chosen weights of a run on each (`--weights RUN`). "12 test clips seen!" says that the run before was
+  trained on 12 of the test clips of this one.
+"""
+
 _ABOUT_PUBLISHED = """\
 As printed, in percent, from `published.csv`, which also holds the quoted text and notes. Only numbers that
 were read in the original are here. They are not ranked with ours: protocols differ. `n` is the official
@@ -71,7 +77,9 @@ def readme(table: Table) -> str:
     """Return `results/README.md` whole; the same records give the same text on any day and machine."""
     probed = any(row.probes.runs for row in rows_of(table))
     untrained = any(record.zero_shot for row in rows_of(table) for record in row.records)
-    parts = [_INTRODUCTION + _ABOUT_PROBES * probed + _ABOUT_ZERO_SHOT * untrained]
+    chained = any(text.extras(row) != text.NONE for row in rows_of(table))
+    about = _ABOUT_EXTRA * chained + _ABOUT_PROBES * probed + _ABOUT_ZERO_SHOT * untrained
+    parts = [_INTRODUCTION + about]
     if not table.sections:
         parts.append("No runs yet: `bench run --model movinet-a3 --split sample` makes the first one.\n")
     parts += [_section(section) for section in table.sections]
@@ -172,6 +180,7 @@ _COLUMNS: tuple[tuple[str, Cell], ...] = (
     ("Zero-shot", text.zero_shot),
     ("Seeds", text.seeds),
     ("Weights", lambda row: text.several(text.weights(record) for record in row.records)),
+    ("Extra data", text.extras),
     ("Time", text.mean_duration),
     ("Device", text.devices),
     ("Commit", text.commits),
@@ -179,9 +188,19 @@ _COLUMNS: tuple[tuple[str, Cell], ...] = (
     ("Published top-1 / top-5", lambda row: "; ".join(map(_cited, row.published)) or text.NONE),
 )
 _LEFT = frozenset(
-    {"Model", "Recipe", "Landmarks", "Weights", "Device", "Commit", "Run", "Published top-1 / top-5"}
+    {
+        "Model",
+        "Recipe",
+        "Landmarks",
+        "Weights",
+        "Extra data",
+        "Device",
+        "Commit",
+        "Run",
+        "Published top-1 / top-5",
+    }
 )
-_WHERE_NEEDED = frozenset({"Recipe", "Landmarks", "Order change", "Pairs", "Zero-shot"}) | {
+_WHERE_NEEDED = frozenset({"Recipe", "Landmarks", "Extra data", "Order change", "Pairs", "Zero-shot"}) | {
     probe.heading for name, probe in PROBES.items() if name != PLAIN
 }
 """Columns that a board has only where one of its rows has something to say there."""

@@ -74,6 +74,7 @@ def _about(row: Row) -> str:
     engine = row.first.recipe.get("engine", "torch")
     lines = [row.first.model, f"{text.shape(row.first)}, {text.weights(row.first)}"]
     lines += [f"pose: {text.sources(row)}"] * (text.sources(row) != text.NONE)
+    lines += [f"extra data: {text.extras(row)}"] * (text.extras(row) != text.NONE)
     lines += [] if engine == "torch" else [str(engine)]
     lines += [row.recipe] * bool(row.recipe)
     lines += row.differs[:_FIELDS]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from benchmarks.metrics import spread
 from benchmarks.published import Published
 from benchmarks.schema import Record
-from benchmarks.table import Board, Measure, Row
+from benchmarks.table import Board, Measure, Row, title
 from wlasl.landmarks.joints import SKELETONS
 
 NONE = "-"
@@ -157,12 +157,32 @@ def gmacs(record: Record) -> str:
 
 
 def weights(record: Record) -> str:
-    """Write where training started from: random, kinetics, or a file and its checksum's first digits."""
+    """Write where training started from: random, kinetics, a file and its checksum's beginning, or a run."""
     source, digest = record.weights.source, record.weights.sha256
     if source == "none":
         return "random"
+    if record.weights.chain:
+        first = record.weights.chain[0].initial
+        return f"{'random' if first == 'none' else first} > {source.replace(':', ' ')}"
     name = source.replace("\\", "/").rpartition("/")[2]
     return name if source == "kinetics" or digest is None else f"{name} {digest[:8]}"
+
+
+def extra(record: Record) -> str:
+    """Write which data sets the runs before were trained on, first to last, and test clips among their clips.
+
+    A run that starts from no other has none, whatever its file of weights was trained on: that is in Weights.
+    """
+    found = []
+    for link in record.weights.chain:
+        seen = f" ({link.test_seen} test clips seen!)" if link.test_seen else ""
+        found.append(title(link.split) + (" (test clips seen?)" if link.test_seen is None else seen))
+    return " > ".join(found) or NONE
+
+
+def extras(row: Row) -> str:
+    """Write which data sets a row's runs build on besides the subset itself."""
+    return several(told for record in row.records if (told := extra(record)) != NONE)
 
 
 def duration(seconds: float | None) -> str:
@@ -232,6 +252,9 @@ def warning(board: Board, others: int) -> str:
         others: how many other boards its subset has.
     """
     words = []
+    size, _, labels = board.rows[0].first.split.partition("-")
+    if size.isdigit() and labels:
+        words.append(f"Other labels ({labels}): not comparable with {title(size)}.")
     if board.clips < board.official:
         words.append(
             f"{board.official - board.clips} official test clips were not at hand:"
