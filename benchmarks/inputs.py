@@ -170,6 +170,7 @@ def _clip_loader(recipe: ClipRecipe, inputs: Inputs, part: Part, *, train: bool)
         views=recipe.views,
         once=recipe.start_once,
         random_test=recipe.random_test_start,
+        speed=recipe.speed,
         least=cast("Input", system(recipe.model).input).min_frames,
     )
     ratio = recipe.crop_ratio_max

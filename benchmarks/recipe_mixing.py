@@ -13,6 +13,9 @@ class MixingFields(BaseModel):
     layer_decay: float = Field(
         default=1.0, gt=0, le=1, description="learning rate's factor from one block to the one before it"
     )
+    speed: float = Field(
+        default=1.0, ge=1, le=8, description="consecutive clips run up to so many times as fast, or slowly"
+    )
     randaugment: int = Field(
         default=0, ge=0, le=15, description="changes of picture and place drawn per clip; 0 for none"
     )
@@ -42,4 +45,6 @@ def misused(recipe: Any) -> str:  # noqa: ANN401 - a ClipRecipe, which is built 
         return "mixup and cutmix mix the clips of a batch: set batch_size=2 or more, or both to 0"
     if (mixed or recipe.erase) and recipe.head_kept:
         return "head_kept has more outputs than there are labels to mix: set mixup=0, cutmix=0 and erase=0"
+    if recipe.speed > 1 and recipe.sampling == "uniform":
+        return "speed changes nothing of frames spread over the clip: set sampling=consecutive, or speed=1"
     return ""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.recipe_table_pixels import BY_SPLIT, PIXEL_NOTES, PIXELS
+from benchmarks.recipe_table_vit import VIT, VIT_BY_SPLIT, VIT_NOTES
 from utils.names import lookup
 
 DEFAULT = "fixed"
@@ -101,6 +102,7 @@ _SPOBET_DEFECTS = (
 
 TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     **PIXELS,
+    **VIT,
     "spoter": {
         PUBLISHED: {**_SPOTER, "single_pos": True, "verbatim": True, "test_select": True},
         DEFAULT: {
@@ -186,6 +188,7 @@ NOTES: Mapping[str, Mapping[str, str]] = {
         DEFAULT: "ours: shoulder frame, hand shapes, 32 moments from first hand to last, warped and mirrored"
     },
     **PIXEL_NOTES,
+    **VIT_NOTES,
 }
 """What each named recipe is, and what to expect of it; README.md prints it."""
 
@@ -210,4 +213,4 @@ def named(model: str, name: str, split: str = "") -> dict[str, Any]:
     if name == DEFAULT and name not in known:
         return {}
     fields = lookup(f"recipe of {model}", name, dict(known))
-    return {**fields, **BY_SPLIT.get((model, name), {}).get(split, {})}
+    return {**fields, **{**BY_SPLIT, **VIT_BY_SPLIT}.get((model, name), {}).get(split, {})}

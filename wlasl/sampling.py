@@ -9,6 +9,7 @@ of a clip, however long it is.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -41,6 +42,7 @@ class Sampling:
         once: the random start of a clip is the same in every epoch.
         random_test: clips start at random at test too, each always at the same place.
         least: the fewest frames of a `whole` clip; shorter ones are padded.
+        speed: in training all but `uniform` clips run up to so many times as fast, or as slowly.
     """
 
     frames: int
@@ -52,6 +54,7 @@ class Sampling:
     once: bool = False
     random_test: bool = False
     least: int = 1
+    speed: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
@@ -101,13 +104,22 @@ def frame_indices(
     if scheme == "uniform":
         return _uniform(length, sampling, rng, view)
     frames = sampling.shown(length, train=rng is not None)
-    first = 0
+    first, stride = 0, sampling.stride * _tempo(sampling, rng)
     if scheme in {"consecutive", "centre"}:
-        room = max(length - (frames - 1) * sampling.stride - 1, 0)
+        room = max(length - int((frames - 1) * stride) - 1, 0)
         drawn = (start or rng) if scheme == "consecutive" else None
         views = 1 if rng is not None else sampling.views
         first = _spread(room, view, views) if drawn is None else int(drawn.integers(room + 1))
-    return _padded(first + np.arange(frames) * sampling.stride, length, sampling.pad, rng)
+    steps = (np.arange(frames) * stride).astype(np.int64)
+    return _padded(first + steps, length, sampling.pad, rng)
+
+
+def _tempo(sampling: Sampling, rng: np.random.Generator | None) -> float:
+    """Draw how many times as fast a clip runs in training: half of all clips run slower than they are."""
+    if rng is None or sampling.speed <= 1:
+        return 1
+    fastest = math.log(sampling.speed)
+    return math.exp(rng.uniform(-fastest, fastest))
 
 
 def _uniform(length: int, sampling: Sampling, rng: np.random.Generator | None, view: int) -> Indices:
