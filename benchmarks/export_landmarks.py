@@ -1,9 +1,10 @@
-"""A landmark network as a file that other runtimes read: ONNX and LiteRT, in fp32 and in int8.
+"""A network as a file that other runtimes read: ONNX and LiteRT, in fp32 and in int8.
 
-The files take one clip, float32 [1, T, J, D], and give logits [1, classes]. T is open, up to LONGEST, unless
-the recipe gives every clip as many frames. int8 is of the weights; activations are quantised as they come
-(dynamic quantisation), which needs no clips to calibrate on. Each function may take the process with it when
-a converter crashes: call it in one of its own (`benchmarks.children`).
+The files take one clip, of landmarks float32 [1, T, J, D] (of pixels: `benchmarks.export_clips`), and give
+logits [1, classes]. T is open, up to LONGEST, unless the recipe gives every clip as many frames. int8 is of the
+weights; activations are quantised as they come (dynamic quantisation), which needs no clips to calibrate on. Each
+function may take the process with it when a converter crashes: call it in one of its own
+(`benchmarks.children`).
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Setting:
         weights: file of its state dict.
         fixed: every clip has T frames.
         architecture: what its recipe tells the builder.
+        given: name of the input.
     """
 
     model: str
@@ -47,6 +49,7 @@ class Setting:
     weights: Path
     fixed: bool
     architecture: Mapping[str, Any] = field(default_factory=dict)
+    given: str = "points"
 
     def network(self) -> nn.Module:
         """Build the network with its weights, for evaluation."""
@@ -54,6 +57,10 @@ class Setting:
         network = cast("nn.Module", zoo.build(self.model, "torch", self.classes, **self.architecture))
         network.load_state_dict(torch.load(self.weights, weights_only=True))
         return network.eval()
+
+    def form(self) -> nn.Module:
+        """Build it in the form that other runtimes carry out fastest: here, as it is."""
+        return self.network()
 
     def example(self) -> torch.Tensor:
         """Return a clip of this shape."""
@@ -72,14 +79,14 @@ def to_onnx(setting: Setting, path: Path) -> None:
     """
     for package in ("onnx", "onnxscript"):
         optional(package, "export")
-    network, given = setting.network(), (setting.example(),)
-    names = {"input_names": ["points"], "output_names": ["logits"]}
+    network, given = setting.form(), (setting.example(),)
+    names = {"input_names": [setting.given], "output_names": ["logits"]}
     export: Any = torch.onnx.export
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         if _is_recurrent(network):
             # The present exporter unrolls a recurrent layer at one length; the former knows ONNX's own.
-            axes = {} if setting.fixed else {"dynamic_axes": {"points": {1: "frames"}}}
+            axes = {} if setting.fixed else {"dynamic_axes": {setting.given: {1: "frames"}}}
             export(network, given, path, dynamo=False, **names, **axes)
         else:
             shapes = {"dynamic_shapes": setting.open(), "verbose": False}
@@ -118,13 +125,15 @@ def to_litert(setting: Setting, path: Path, *, int8: bool = False) -> None:
         BenchError: TensorFlow is missing, or an operation is not translated.
     """
     tf = optional("tensorflow", "tensorflow")
-    network = setting.network()
+    network = setting.form()
     if _is_recurrent(network):
         raise BenchError("LiteRT has no recurrent layer of this kind, and a loop over frames would be slow.")
     with torch.no_grad():
         program = torch.export.export(network, (setting.example(),), dynamic_shapes=setting.open())
     shape = [size if at != 1 or setting.fixed else None for at, size in enumerate(setting.shape)]
-    called = tf.function(translated(program), [tf.TensorSpec(shape, tf.float32, "points")], autograph=False)
+    called = tf.function(
+        translated(program), [tf.TensorSpec(shape, tf.float32, setting.given)], autograph=False
+    )
     holder = tf.Module()
     holder.called = called
     converter = tf.lite.TFLiteConverter.from_concrete_functions([called.get_concrete_function()], holder)

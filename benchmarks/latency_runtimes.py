@@ -1,4 +1,4 @@
-"""Runtimes that take a landmark network and one clip at a time, on one core, and the files that they read."""
+"""Runtimes that take a network and one clip at a time, on one core, and the files that they read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from utils.imports import optional
 
 Numbers = npt.NDArray[np.float32]
 Predict = Callable[[Numbers], Numbers]
-"""From a clip [1, T, J, D] to logits [1, classes]."""
+"""From a clip, [1, T, J, D] or [1, 3, T, H, W], to logits [1, classes]."""
 
 _LENGTHS = 8
 """OpenVINO and LiteRT have a model in memory per number of frames; so many are kept."""
@@ -45,24 +45,31 @@ class Session:
         return np.concatenate([np.array(self._predict(clip), np.float32) for clip in clips])
 
 
-def eager(setting: Setting, _path: Path, *, half: bool = False, compiled: bool = False) -> Predict:
+def eager(
+    setting: Setting, _path: Path, *, half: bool = False, compiled: bool = False, last: bool = False
+) -> Predict:
     """Load a network in PyTorch.
 
     Args:
         setting: the network.
         half: weights and clips in bf16.
         compiled: by torch.compile.
+        last: channels last in memory; for clips of pixels.
     """
     import torch  # noqa: PLC0415 - heavy
 
     kind = torch.bfloat16 if half else torch.float32
+    layout: Any = torch.channels_last_3d if last else torch.contiguous_format
     network: Any = setting.network().to(kind)
+    network = network.to(memory_format=layout) if last else network
     called = torch.compile(network, dynamic=not setting.fixed) if compiled else network
 
     def predict(clip: Numbers) -> Numbers:
         """Predict a clip."""
         with torch.inference_mode():
-            logits: Numbers = called(torch.from_numpy(clip).to(kind)).float().numpy()
+            logits: Numbers = (
+                called(torch.from_numpy(clip).to(kind).contiguous(memory_format=layout)).float().numpy()
+            )
         return logits
 
     return predict
@@ -75,7 +82,8 @@ def onnx_runtime(_setting: Setting, path: Path) -> Predict:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return lambda clip: np.asarray(session.run(None, {"points": clip})[0])
+    name = session.get_inputs()[0].name
+    return lambda clip: np.asarray(session.run(None, {name: clip})[0])
 
 
 def openvino(_setting: Setting, path: Path, *, precision: str) -> Predict:

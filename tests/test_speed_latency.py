@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
-from benchmarks import export_landmarks, latency_network, probe, speed, speed_latency  # noqa: E402
+from benchmarks import export_landmarks, latency_network, latency_turns, probe, speed, speed_latency  # noqa: E402
 from benchmarks.export_landmarks import Setting  # noqa: E402
 from benchmarks.latency_network import Judged  # noqa: E402
 from benchmarks.latency_runtimes import RUNTIMES, Runtime, Session, eager  # noqa: E402
@@ -164,7 +164,8 @@ def test_a_yardstick_that_cannot_be_loaded_ends_it(judged, tmp_path, monkeypatch
 
 def test_an_int8_file_fails_with_the_file_that_it_is_made_from(judged, tmp_path, monkeypatch):
     monkeypatch.setattr(export_landmarks, "to_onnx", fails)
-    failed = speed_latency._files(judged, tmp_path, Silent())
+    wanted = ("network.onnx", "network-int8.onnx", "network.tflite", "network-int8.tflite")
+    failed = latency_turns.files(judged.setting, tmp_path, wanted, 60, Silent())
     reason = "ValueError: no such operation"
     assert failed == dict.fromkeys(("network.onnx", "network-int8.onnx", "network-int8.tflite"), reason)
 
@@ -198,7 +199,6 @@ def test_the_command_measures_a_briefly_trained_network(monkeypatch):
     monkeypatch.setattr(latency_network, "STEPS", 2)
     monkeypatch.setattr(latency_network, "TESTED", 5)
     monkeypatch.setattr(speed_latency, "RUNTIMES", RUNTIMES[:2])
-    monkeypatch.setattr(speed_latency, "_files", lambda *_: {})
     found = CliRunner().invoke(speed.app, ["latency", "-m", "sign-conformer", "--rounds", "1", "--json"])
     report = json.loads(found.stdout)
     assert "sign-conformer, briefly trained on made clips of 20 signs, judged on 5 others" in report["what"]
