@@ -57,7 +57,9 @@ def described(record: Record, others: Differing) -> tuple[str, tuple[str, ...]]:
     near = {name: fields for name in _candidates(record) if (fields := _apart(record, name)) is not None}
     name = min(near, key=lambda name: (len(near[name]), name != DEFAULT), default="")
     if not name:
-        return "", _written(record.recipe, others[_network(record)])
+        # Only what another row does otherwise, and of that only what the row does not do by default.
+        apart = others[_network(record)]
+        return "", _written(record.recipe, apart & near.get(name, apart))
     # What two rows of a model differ in comes first: it is what a short cell shows.
     told = sorted(near[name], key=lambda field: (field not in others[_network(record)], field))
     return name, tuple(f"{field}={_value(record.recipe[field])}" for field in told)
