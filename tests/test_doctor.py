@@ -164,7 +164,7 @@ def test_json_holds_all_that_was_found(health):
 
 def test_one_file_of_many_clips_is_decoded_once_and_judged_for_each(tmp_path, monkeypatch):
     path, decoded = write_video(tmp_path / "long.mp4", frames=40), []
-    monkeypatch.setattr(doctor, "probe", lambda path: decoded.append(path) or probe(path))
+    monkeypatch.setattr(doctor, "probe", lambda path, last: decoded.append(path) or probe(path, last))
     ranges = {"first": (1, 10), "last": (31, 40), "beyond": (301, 400)}
     clips = [Clip(id_, "g", 0, "train", frame_start=a, frame_end=b) for id_, (a, b) in ranges.items()]
     assert [(finding.clip.id, finding.reason) for finding in check(path, clips)] == [("beyond", SHORT)]

@@ -18,6 +18,7 @@ from wlasl.video_faults import MOST_FRAMES
 
 SHORT = "fewer frames than the metadata says"
 OUTSIDE = "the signer's box reaches outside the picture"
+DAMAGED = "some frames are damaged"
 
 _NSLT_FPS = 25
 # Of 46 sound files the shortest plays 94 % of the time that nslt gives it; a frame is lost in rounding.
@@ -153,6 +154,9 @@ def _compare(path: Path, clip: Clip, seen: Probe) -> list[Finding]:
     if seen.frames < _LEAST_SHARE * expected - 1:
         detail = f"{seen.frames} frames at {seen.fps:.4g} per second, about {expected:.0f} by the metadata"
         doubts.append(Finding(clip, path, SHORT, detail, usable=True))
+    if seen.damaged:
+        detail = f"{seen.damaged} of {seen.frames}; what they lack is filled in"
+        doubts.append(Finding(clip, path, DAMAGED, detail, usable=True))
     if clip.box and (clip.box[2] > seen.width or clip.box[3] > seen.height):
         detail = f"box {list(clip.box)}, picture {seen.width}x{seen.height}"
         doubts.append(Finding(clip, path, OUTSIDE, detail, usable=True))

@@ -8,9 +8,8 @@ clip of variable frame rate is the pictures that it has, and networks' frames ar
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,16 +21,16 @@ from wlasl.video_faults import (
     MOST_FRAMES,
     MOST_PIXELS,
     REASONS,
+    Seen,
     VideoError,
     cut_off,
-    refuse_no_file,
     refuse_size,
     why,
 )
+from wlasl.video_open import opened
 from wlasl.video_turns import displayed_size, refuse_turn
 
 if TYPE_CHECKING:
-    from av.container import InputContainer
     from av.video.stream import VideoStream
 
 __all__ = ["REASONS", "Probe", "Video", "VideoError", "displayed_size", "probe", "read", "trim"]
@@ -39,18 +38,11 @@ __all__ = ["REASONS", "Probe", "Video", "VideoError", "displayed_size", "probe",
 T = TypeVar("T")
 
 _BROKEN_SHARE = 0.1
-"""A video is unreadable when more than this share of its packets do not decode."""
+"""A video is unreadable when more than this share of its frames do not decode, or are pieced together."""
 _LOST_SHARE = 0.1
 """A video is truncated when more than this share of the frames that its header promises do not decode."""
 _HEADER_SLACK = 3
 """Headers of sound files promise up to this many frames more than there are."""
-_FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,swf,mpeg,mpegvideo,mpegts,asf,ogg,rm,dv,mxf,nut,gif,apng,"
-    "h264,hevc,m4v,ivf,obu,yuv4mpegpipe"
-)
-"""What is opened at all. Playlists and scripts, which make a reader open other files, are not."""
-_PATIENCE = 60.0
-"""Seconds that opening a file, or one read of it, may take: nobody waits for ever for a disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +55,7 @@ class Probe:
         height: pixels, as displayed.
         fps: average frame rate by the header; 0 where it does not say.
         codec: the video codec's name, such as h264.
+        damaged: frames with errors in them, which players fill in.
     """
 
     frames: int
@@ -70,6 +63,7 @@ class Probe:
     height: int
     fps: float
     codec: str
+    damaged: int = 0
 
 
 class Video:
@@ -77,15 +71,19 @@ class Video:
 
     Args:
         path: the file.
+        strict: a frame with any error does not decode; else what is missing is filled in, as players do.
+
+    Attributes:
+        seen: what came of it so far.
 
     Raises:
         VideoError: the file is missing, empty, or no video.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, strict: bool = False) -> None:
         """Open the file and find its first video stream."""
         self.path = path
-        self._container = _open(path)
+        self._container = opened(path)
         try:
             self._stream = self._chosen()
         except VideoError:
@@ -93,7 +91,9 @@ class Video:
             raise
         context = self._stream.codec_context
         context.thread_count = 1
-        context.options = {**context.options, "max_pixels": str(MOST_PIXELS)}
+        errors = {"err_detect": "explode"} if strict else {}
+        context.options = {**context.options, "max_pixels": str(MOST_PIXELS), **errors}
+        self.seen = Seen()
         self.promised: int = self._stream.frames
         self.fps = float(self._stream.average_rate or 0)
         self.codec: str = context.name
@@ -127,81 +127,55 @@ class Video:
         Raises:
             VideoError: nothing decodes, too many packets do not, or the file is cut off.
         """
-        seen = _Seen()
         shape: tuple[int, ...] = ()
         for packet in self._packets():
-            seen.discarded += packet.is_discard
-            for frame in _decoded(packet, seen):
+            self.seen.discarded += packet.is_discard
+            for frame in self._decoded(packet):
                 if shape != (frame.width, frame.height, frame.rotation):
                     shape = (frame.width, frame.height, frame.rotation)
                     refuse_size(frame.width, frame.height)
                     refuse_turn(frame)
-                seen.frames += 1
+                self.seen.frames += 1
+                self.seen.pieced += frame.is_corrupt
                 yield frame
-        self._judge(seen)
+        self.judge()
+        self._judge_end()
 
     def _packets(self) -> Iterator[av.Packet[VideoStream]]:
         """Yield the stream's packets up to the first place where the container itself is broken."""
         with contextlib.suppress(av.FFmpegError):
             yield from self._container.demux(self._stream)
 
-    def _judge(self, seen: _Seen) -> None:
-        """Raise the reason why a video that has been read to its end is not sound, if there is one."""
-        if seen.frames == 0 or seen.broken > _BROKEN_SHARE * (seen.frames + seen.broken):
-            raise VideoError(why(self.path), f"{seen.frames} frames decode, {seen.broken} packets do not")
-        promised = self.promised - seen.discarded
+    def _decoded(self, packet: av.Packet[VideoStream]) -> list[av.VideoFrame]:
+        """Return the frames that come out with a packet; one that does not decode is counted.
+
+        Raises:
+            VideoError: so many do not that no clip comes of it any more.
+        """
+        try:
+            return packet.decode()
+        except (av.FFmpegError, ValueError):
+            self.seen.broken += 1
+            if self.seen.broken > MOST_FRAMES:
+                self.judge()
+            return []
+
+    def judge(self) -> None:
+        """Judge the frames that have been read so far.
+
+        Raises:
+            VideoError: there is none, or too many are damaged.
+        """
+        seen = self.seen
+        if seen.frames == 0 or seen.broken + seen.pieced > _BROKEN_SHARE * (seen.frames + seen.broken):
+            raise VideoError(why(self.path), str(seen))
+
+    def _judge_end(self) -> None:
+        """Raise the reason why a video that has been read to its end is not whole, if there is one."""
+        seen, promised = self.seen, self.promised - self.seen.discarded
         if cut_off(self.path) or promised - seen.frames > max(_HEADER_SLACK, _LOST_SHARE * promised):
             detail = f"{seen.frames} frames decode, the header promises {promised}"
             raise VideoError("truncated", detail)
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What came of a stream's packets.
-
-    Attributes:
-        frames: that decode.
-        broken: packets that do not.
-        discarded: packets that the file itself says are not to be shown (an edit list).
-    """
-
-    frames: int = 0
-    broken: int = 0
-    discarded: int = 0
-
-
-def _decoded(packet: av.Packet[VideoStream], seen: _Seen) -> list[av.VideoFrame]:
-    """Return the frames that come out with a packet; one that does not decode is counted.
-
-    Raises:
-        VideoError: so many do not that no clip comes of it any more.
-    """
-    try:
-        return packet.decode()
-    except (av.FFmpegError, ValueError) as error:
-        seen.broken += 1
-        if seen.broken > MOST_FRAMES:
-            raise VideoError(
-                "unreadable", f"{seen.frames} frames decode, {seen.broken} packets do not"
-            ) from error
-        return []
-
-
-def _open(path: Path) -> InputContainer:
-    """Open a container; a failure is raised with its reason."""
-    refuse_no_file(path)
-    try:
-        # A name with a colon is no address. One real clip's metadata, which nobody reads, is not UTF-8.
-        return av.open(
-            f"file:{os.fspath(path)}",
-            metadata_errors="ignore",
-            options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
-            timeout=_PATIENCE,
-        )
-    except (av.FFmpegError, OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or str(error)
-        detail = "no format of videos" if isinstance(error, av.ArgumentError) else said
-        raise VideoError(why(path), detail) from error
 
 
 def trim(count: int, clip: Clip) -> tuple[int, int]:
@@ -263,12 +237,13 @@ def _read_range(
         if count > first:
             kept.append(convert(frame))
         if count == last or len(kept) > MOST_FRAMES:
+            video.judge()
             break
     return count, kept
 
 
 def probe(path: Path, last: int | None = None) -> Probe:
-    """Decode a file and say what it holds.
+    """Decode a file and say what it holds; one with errors in it is decoded twice.
 
     Args:
         path: the file.
@@ -277,12 +252,27 @@ def probe(path: Path, last: int | None = None) -> Probe:
     Raises:
         VideoError: the file cannot be read; its `reason` is one of `REASONS`.
     """
+    with contextlib.closing(Video(path, strict=True)) as video:
+        try:
+            found = _looked(video, last)
+        except VideoError:
+            if not video.seen.broken:
+                raise
+        damaged = video.seen.broken
+    if not damaged:
+        return found
     with contextlib.closing(Video(path)) as video:
-        count, width, height = 0, 0, 0
-        for frame in video.frames():
-            count += 1
-            if count == 1:
-                width, height = displayed_size(frame)
-            if count == last:
-                break
-        return Probe(count, width, height, video.fps, video.codec)
+        return replace(_looked(video, last), damaged=damaged)
+
+
+def _looked(video: Video, last: int | None) -> Probe:
+    """Decode an open video, or as many of its frames as are enough, and say what it holds."""
+    count, width, height = 0, 0, 0
+    for frame in video.frames():
+        count += 1
+        if count == 1:
+            width, height = displayed_size(frame)
+        if count == last:
+            video.judge()
+            break
+    return Probe(count, width, height, video.fps, video.codec)

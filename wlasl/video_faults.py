@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
@@ -69,6 +70,28 @@ class VideoError(Exception):
         super().__init__(f"{reason} ({detail})" if detail else reason)
         self.reason: Reason = reason
         self.detail = detail
+
+
+@dataclass(slots=True)
+class Seen:
+    """What came of a stream's packets.
+
+    Attributes:
+        frames: that decode.
+        pieced: those of them that the decoder pieced together from what it had.
+        broken: packets that do not decode.
+        discarded: packets that the file itself says are not to be shown (an edit list).
+    """
+
+    frames: int = 0
+    pieced: int = 0
+    broken: int = 0
+    discarded: int = 0
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        pieced = f", {self.pieced} of them in pieces" if self.pieced else ""
+        return f"{self.frames} frames decode{pieced}, {self.broken} packets do not"
 
 
 def refuse_no_file(path: Path) -> None:
