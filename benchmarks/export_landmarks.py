@@ -1,9 +1,9 @@
 """A network as a file that other runtimes read: ONNX and LiteRT, in fp32 and in int8.
 
 The files take one clip, of landmarks float32 [1, T, J, D] (of pixels: `benchmarks.export_clips`), and give
-logits [1, classes]. T is open, up to LONGEST, unless the recipe gives every clip as many frames. int8 is of the
-weights; activations are quantised as they come (dynamic quantisation), which needs no clips to calibrate on. Each
-function may take the process with it when a converter crashes: call it in one of its own
+logits [1, classes]. T is open, up to LONGEST, unless the recipe gives every clip as many frames. int8 is of
+the weights; activations are quantised as they come (dynamic quantisation), which needs no clips to calibrate
+on. Each function may take the process with it when a converter crashes: call it in one of its own
 (`benchmarks.children`).
 """
 
