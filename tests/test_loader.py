@@ -96,6 +96,52 @@ def test_views_of_a_clip_come_one_after_the_other(prepared):
     assert len(collected(loader(prepared, Sampling(2, views=3), train=True).epoch(0))[2]) == 7
 
 
+def test_whole_clips_come_once_each_at_a_length_of_its_own(prepared):
+    whole = loader(prepared, Sampling(2, test="whole", least=8), batch_size=2)
+    batches = list(whole.epoch(0))
+    # Clips of 6 to 12 frames; those of 6 and 7 are padded to 8.
+    assert [(batch.inputs.shape[1], batch.indices.tolist()) for batch in batches] == [
+        (8, [0, 1]),
+        (8, [2]),
+        *((frames, [frames - 6]) for frames in (9, 10, 11, 12)),
+    ]
+    assert whole.steps() == len(batches) == 6
+    assert np.abs(batches[-1].inputs[0].mean(axis=(1, 2, 3)) - (20 + 4 * np.arange(12))).max() < 3
+    alone = [next(iter(whole.epoch(0, start=step))).indices.tolist() for step in range(6)]
+    assert alone == [batch.indices.tolist() for batch in batches]
+
+
+def test_ranks_share_whole_clips_too(prepared):
+    whole = loader(prepared, Sampling(2, test="whole", least=8), batch_size=2)
+    parts = [[batch.indices.tolist() for batch in whole.epoch(0, rank=rank, world=2)] for rank in (0, 1)]
+    assert parts == [[[0], [2], [3], [4], [5], [6]], [[1], [], [], [], [], []]]
+    assert loader(prepared, Sampling(2, test="whole"), train=True, batch_size=2).steps() == 4
+
+
+def test_a_start_is_drawn_once_per_clip_and_seed_where_it_is_asked_for(prepared):
+    def firsts(seed, epoch, *, train, **fields):
+        sampling = Sampling(2, train="consecutive", test="consecutive", **fields)
+        inputs, _, indices = collected(
+            loader(prepared, sampling, Crop(16), train=train, seed=seed).epoch(epoch)
+        )
+        return inputs[np.argsort(indices), 0].mean(axis=(1, 2, 3)).round()
+
+    once = [firsts(0, epoch, train=True, once=True) for epoch in range(3)]
+    assert np.array_equal(once[0], once[1])
+    assert np.array_equal(once[0], once[2])
+    assert not np.array_equal(firsts(0, 0, train=True), firsts(0, 1, train=True))
+    at_test = firsts(0, 0, train=False, random_test=True)
+    assert np.array_equal(at_test, once[0])
+    assert not np.array_equal(at_test, firsts(1, 0, train=False, random_test=True))
+    assert not np.array_equal(at_test, firsts(0, 0, train=False))
+
+
+def test_the_middle_of_the_square_is_seen_at_test(prepared):
+    whole, _, _ = collected(loader(prepared, crop=Crop(16)).epoch(0))
+    middle, _, _ = collected(loader(prepared, crop=Crop(8, middle=0.5)).epoch(0))
+    assert np.array_equal(middle, whole[:, :, 4:12, 4:12])
+
+
 def test_black_frames_stand_for_missing_ones(prepared):
     inputs, _, _ = collected(loader(prepared, Sampling(9, test="consecutive", pad="zero")).epoch(0))
     assert inputs[0, 6:].max() == 0 < inputs[0, :6].min()

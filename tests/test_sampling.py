@@ -12,11 +12,12 @@ from wlasl.sampling import BLACK, Sampling, frame_indices
 lengths = st.integers(1, 300)
 counts = st.integers(1, 80)
 strides = st.integers(1, 5)
-schemes = st.sampled_from(["uniform", "consecutive", "centre"])
+schemes = st.sampled_from(["uniform", "consecutive", "centre", "start"])
+pads = st.sampled_from(["last", "zero", "loop", "first-or-last"])
 seeds = st.one_of(st.none(), st.integers(0, 1000))
 
 
-@given(lengths, counts, strides, schemes, st.sampled_from(["last", "zero", "loop"]), seeds, st.integers(1, 4))
+@given(lengths, counts, strides, schemes, pads, seeds, st.integers(1, 4))
 def test_there_are_always_as_many_frames_as_asked_for_and_all_of_the_clip(
     length, frames, stride, scheme, pad, seed, views
 ):
@@ -63,6 +64,13 @@ def test_consecutive_keeps_its_stride_and_stays_inside_where_it_fits(length, fra
         (3, Sampling(5, test="consecutive", pad="loop"), [0, 1, 2, 0, 1]),
         (3, Sampling(3, 2, test="centre", pad="loop"), [0, 2, 1]),
         (1, Sampling(3), [0, 0, 0]),
+        (10, Sampling(4, test="start"), [0, 1, 2, 3]),
+        (10, Sampling(4, 3, test="start"), [0, 3, 6, 9]),
+        (3, Sampling(5, test="start", pad="first-or-last"), [0, 1, 2, 2, 2]),
+        (5, Sampling(2, test="whole"), [0, 1, 2, 3, 4]),
+        (5, Sampling(2, 2, test="whole"), [0, 2, 4]),
+        (3, Sampling(9, test="whole", least=5), [0, 1, 2, 2, 2]),
+        (3, Sampling(9, test="whole", least=5, pad="zero"), [0, 1, 2, BLACK, BLACK]),
     ],
 )
 def test_what_is_seen_at_test(length, sampling, expected):
@@ -86,6 +94,41 @@ def test_training_reaches_every_place_and_centre_never_moves():
     } == {3}
     first = {int(frame_indices(40, Sampling(4), generator(seed))[0]) for seed in range(300)}
     assert first == set(range(10))
+
+
+def test_ten_views_begin_at_ten_places_spread_evenly():
+    sampling = Sampling(4, test="consecutive", views=10)
+    starts = [int(frame_indices(40, sampling, None, view)[0]) for view in range(10)]
+    assert starts == [0, 4, 8, 12, 16, 20, 24, 28, 32, 36]
+
+
+def test_a_start_that_is_drawn_once_comes_from_its_own_numbers_alone():
+    once = Sampling(4, train="consecutive", test="consecutive", once=True, random_test=True)
+
+    def starts(sampling, **rngs):
+        return int(frame_indices(100, sampling, **rngs)[0])
+
+    in_training = {starts(once, rng=generator(epoch), start=generator(7)) for epoch in range(20)}
+    at_test = {starts(once, rng=None, start=generator(7)) for _ in range(3)}
+    assert in_training == at_test
+    assert len(at_test) == 1
+    assert len({starts(once, rng=None, start=generator(seed)) for seed in range(20)}) > 10
+    assert (once.fixed_start(train=True), once.fixed_start(train=False)) == (True, True)
+    assert not Sampling(4).fixed_start(train=True)
+
+
+def test_short_clips_end_in_their_first_frame_or_their_last_as_often():
+    sampling = Sampling(5, train="consecutive", pad="first-or-last")
+    ends = [int(frame_indices(3, sampling, generator(seed))[-1]) for seed in range(400)]
+    assert set(ends) == {0, 2}
+    assert 150 < ends.count(0) < 250
+
+
+def test_only_at_test_a_clip_can_be_seen_whole():
+    assert [Sampling(4, test="whole").shown(length, train=False) for length in (1, 9)] == [1, 9]
+    assert Sampling(4, test="whole").shown(9, train=True) == 4
+    with pytest.raises(BenchError, match="only test_sampling"):
+        Sampling(4, train="whole")
 
 
 @pytest.mark.parametrize(
