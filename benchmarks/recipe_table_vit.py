@@ -82,11 +82,11 @@ VIT_NOTES: Mapping[str, Mapping[str, str]] = {
         "fixed": "16 frames of the signer's box, never mirrored, mixed as they do, chosen on val",
     },
     "signnet": {
-        "as-published": "the authors': canvases mirrored whole; on 2000 chosen on test; there 90.31, by way of ASL-Citizen",
+        "as-published": "the authors': canvases mirrored whole; 2000 chosen on test; 90.31 after ASL-Citizen",
         "fixed": "the same network and canvases, hands never mirrored, larger crops, chosen on val",
     },
     "mvit-v2-s": {
-        "strategies": "2412.11553 as far as is known: tempo and noise; without its IoU loss and boundary head",
+        "strategies": "2412.11553 as far as is known: tempo and noise; no IoU loss, no boundary head",
         "fixed": "32 frames spread over the clip, mixed as VideoMAE's are, chosen on val",
     },
 }

@@ -7,6 +7,13 @@ from collections.abc import Mapping
 # MoViNet's and I3D's are the thesis's (NTNU 2024, keras-tuner): stochastic depth 0 to 1 and dropout 0 to 0.5
 # in tenths, unfrozen blocks from none to all, the rate on a log scale. Stochastic depth of 1 leaves no block.
 _PIXELS = {"lr": "1e-4..1e-2:log", "dropout": "0..0.5:0.1"}
+# About the rates that VideoMAE's authors tune by, times 16 clips a step of 256.
+_TRANSFORMERS = {
+    "lr": "1e-5..1e-3:log",
+    "layer_decay": "0.65..0.95:0.05",
+    "drop_path": "0..0.4:0.1",
+    "weight_decay": "1e-2..2e-1:log",
+}
 _LANDMARKS = {"lr": "1e-4..1e-2:log", "dropout": "0..0.6:0.1", "weight_decay": "1e-4..1e-1:log"}
 
 SPACES: Mapping[str, Mapping[str, str]] = {
@@ -14,6 +21,9 @@ SPACES: Mapping[str, Mapping[str, str]] = {
     "i3d": _PIXELS,
     "s3d": _PIXELS,
     "x3d": _PIXELS,
+    "videomae": _TRANSFORMERS,
+    "signnet": _TRANSFORMERS,
+    "mvit": _TRANSFORMERS,
     "landmarks": _LANDMARKS,
     "gru": {**_LANDMARKS, "hidden": "64,128,192,256", "layers": "1..3"},
     "conformer": {
@@ -51,5 +61,9 @@ BLOCKS: Mapping[str, int] = {
     "x3d-s": 28,
     "x3d-m": 28,
     "x3d-l": 57,
+    "videomae-s": 14,
+    "videomae-b": 14,
+    "signnet": 14,
+    "mvit-v2-s": 18,
 }
 """How many blocks a network has that can be frozen: the upper end of `unfreeze`."""

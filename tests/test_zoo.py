@@ -215,7 +215,7 @@ def test_a_row_names_its_modules_paper_licence_and_weights(name):
     assert "torch" in row.builders
     for builder in row.builders.values():
         assert importlib.util.find_spec(builder.partition(":")[0]) is not None
-    assert "arXiv:" in row.paper
+    assert "arXiv:" in row.paper or "doi:" in row.paper
     assert row.licence
     assert row.weights[zoo.KINETICS].url.startswith("https://")
     assert "top-1" in row.weights[zoo.KINETICS].note
