@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.table import title
-from wlasl.audit import Audit, Count
+from wlasl.audit import Audit, Count, Duplicates
 from wlasl.clips import PARTS
 from wlasl.doctor import Finding, Health
 from wlasl.importing import Imported
@@ -21,6 +21,7 @@ from wlasl.subsets import DataSet
 
 _NAMED = 5
 """How many ids a line names before it says how many more there are."""
+_HERE = ("file at hand", "readable", "share", "glosses")
 _WORDS = {
     "missing": "gone since the folder was listed",
     "empty": "empty",
@@ -56,7 +57,8 @@ def health_report(health: Health, missing_file: Path) -> RenderableType:
         said.append(_line("No file was opened: nothing is known of whether they can be read."))
     said += _findings("Unreadable: left out of every run", health.unreadable)
     said += _findings("Usable, and not as the metadata says", health.doubtful)
-    said += titled("By the metadata alone", _metadata(health.audit))
+    if health.audit.signers.all or any(health.audit.empty.values()):
+        said += titled("By the metadata alone", _metadata(health.audit))
     said += [_line(f"{text}{_ids(ids)}") for text, ids in subset.notes.items()]
     return Group(*said)
 
@@ -68,26 +70,27 @@ def _line(text: str) -> Text:
 
 def _coverage(health: Health) -> Table:
     """Return what of each part is here."""
-    made = table("part", "official", "in the json", "file at hand", "readable", "share", "glosses")
+    # Only WLASL has two kinds of metadata, of which one may lack what the other has.
+    both = health.dataset.family in {"wlasl", "sample"}
+    made = table("part", "official" if both else "listed", *["in the json"] * both, *_HERE)
     total = Counter[str]()
     for part in PARTS:
         seen, described = health.coverage(part), health.audit.described[part]
         total.update(
             official=seen.official, described=described, at_hand=seen.at_hand, readable=seen.readable
         )
-        made.add_row(
-            part, *_counts(seen.official, described, seen.at_hand, seen.readable), f"{seen.glosses:,}"
-        )
+        numbers = [seen.official, *[described] * both, seen.at_hand, seen.readable]
+        made.add_row(part, *_counts(*numbers), f"{seen.glosses:,}")
     classes = len(health.dataset.subset.glosses)
     made.add_section()
-    made.add_row("all", *_counts(*total.values()), f"of {classes:,}")
+    numbers = [number for name, number in total.items() if both or name != "described"]
+    made.add_row("all", *_counts(*numbers), f"of {classes:,}")
     return made
 
 
-def _counts(official: int, described: int, at_hand: int, readable: int) -> list[str]:
-    """Write a row's numbers."""
-    counts = [f"{number:,}" for number in (official, described, at_hand, readable)]
-    return [*counts, percent(Count(readable, official))]
+def _counts(*numbers: int) -> list[str]:
+    """Write a row's numbers, and the share that the last of them is of the first."""
+    return [*(f"{number:,}" for number in numbers), percent(Count(numbers[-1], numbers[0]))]
 
 
 def percent(count: Count) -> str:
@@ -128,23 +131,30 @@ def _ids(ids: Sequence[str]) -> str:
 
 def _metadata(found: Audit) -> Table:
     """Return what the metadata alone shows."""
-    same, signers = found.duplicates, found.signers
+    signers = found.signers
     made = table("", "count", "of", "share")
-    made.add_row("signers", f"{signers.all:,}")
-    _share(made, "test clips whose signer is in train", signers.test_seen)
-    _share(made, "test clips whose signer signs the same gloss in train", signers.test_pairs_seen)
-    made.add_row("recordings that appear more than once (same url, same frames)", f"{len(same.groups):,}")
-    made.add_row("  of these in more than one part", f"{same.across_parts:,}")
-    made.add_row("  of these under more than one gloss", f"{same.across_glosses:,}")
-    _share(made, "test clips identical to a train clip of the same gloss", same.test_same_gloss)
-    _share(made, "test clips identical to a clip of another gloss", same.test_other_gloss)
-    _share(made, "clips whose label contradicts another's", same.contradictory)
+    if signers.all:
+        made.add_row("signers", f"{signers.all:,}")
+        _share(made, "test clips whose signer is in train", signers.test_seen)
+        _share(made, "test clips whose signer signs the same gloss in train", signers.test_pairs_seen)
+    if found.duplicates.contradictory.of:
+        _recordings(made, found.duplicates)
     for part in PARTS:
         if found.empty[part]:
             made.add_row(
                 f"glosses without a {part} clip: {_few(found.empty[part])}", f"{len(found.empty[part]):,}"
             )
     return made
+
+
+def _recordings(made: Table, same: Duplicates) -> None:
+    """Add rows of recordings that appear more than once, by url and frames."""
+    made.add_row("recordings that appear more than once (same url, same frames)", f"{len(same.groups):,}")
+    made.add_row("  of these in more than one part", f"{same.across_parts:,}")
+    made.add_row("  of these under more than one gloss", f"{same.across_glosses:,}")
+    _share(made, "test clips identical to a train clip of the same gloss", same.test_same_gloss)
+    _share(made, "test clips identical to a clip of another gloss", same.test_other_gloss)
+    _share(made, "clips whose label contradicts another's", same.contradictory)
 
 
 def _share(made: Table, text: str, count: Count) -> None:

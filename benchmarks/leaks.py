@@ -20,6 +20,7 @@ from utils.errors import BenchError
 from utils.files import read_json, write_json
 from utils.progress import Progress
 from wlasl.clips import Clip
+from wlasl.datasets.kinds import kind_of
 from wlasl.store import ClipStore
 from wlasl.subsets import family, load
 
@@ -106,7 +107,7 @@ def _seen(link: Link, inputs: Inputs, runs: Path) -> _Seen | None:
     if kept is None:
         if not kin:
             # Another data set altogether has other clips; another folder may have any.
-            return None if family(link.split) == "folder" else _Seen(frozenset(), frozenset(), frozenset())
+            return None if _is_folder(link) else _Seen(frozenset(), frozenset(), frozenset())
         return _Seen(frozenset(kin), _recordings(kin.values()), frozenset())
     ids = frozenset(kept["ids"]) if kept["family"] == mine else frozenset()
     files: Mapping[str, str] = kept["files"]
@@ -124,12 +125,18 @@ def _kept(path: Path) -> dict[str, Any] | None:
 
 def _relatives(link: Link, inputs: Inputs) -> tuple[Clip, ...]:
     """Return the training clips of a run's subset by its metadata, where it is of this one's family."""
-    if family(link.split) != inputs.dataset.family or family(link.split) == "folder":
+    if family(link.split) != inputs.dataset.family or _is_folder(link):
         return ()
     try:
         return load(link.split, inputs.dataset.root).subset.part("train")
     except BenchError:
         return ()
+
+
+def _is_folder(link: Link) -> bool:
+    """Say whether a run was trained on a folder of somebody's, of which nobody knows what it held."""
+    kind = kind_of(link.split)
+    return kind is not None and kind.name == "folder"
 
 
 def _recordings(clips: Iterable[Clip]) -> frozenset[tuple[str, int, int]]:

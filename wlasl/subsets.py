@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from utils.errors import BenchError
@@ -12,7 +12,7 @@ from utils.files import short_hash
 from utils.names import lookup
 from utils.progress import Progress
 from wlasl.clips import Clip, Subset
-from wlasl.datasets.kinds import KINDS
+from wlasl.datasets.kinds import KINDS, kind_of
 from wlasl.datasets.revised import relabelled
 from wlasl.metadata import INSTANCES, read_subset
 from wlasl.root import VideoFiles, find_metadata, find_root, project_folder
@@ -20,7 +20,10 @@ from wlasl.root import VideoFiles, find_metadata, find_root, project_folder
 OFFICIAL = ("100", "300", "1000", "2000")
 """WLASL's subsets by their number of glosses."""
 SPLITS = (*OFFICIAL, "sample", *KINDS)
-"""What `--split` takes: WLASL's subsets (and `2000-w1573`, relabelled), the sample, and other data sets."""
+"""What `--split` takes: WLASL's subsets, the sample, and other data sets.
+
+Besides, `2000-w1573` is WLASL2000 with other labels, and `folder-NAME` one folder of several.
+"""
 
 _OFFICIAL = tuple(f"nslt_{split}.json" for split in OFFICIAL)
 
@@ -71,10 +74,12 @@ def load(split: str, data: Path | None = None, progress: Progress | None = None)
         root = find_root(data)
         subset = relabelled(_official(root, "2000"), _official(root, base), labels, root)
         return DataSet(subset, root, VideoFiles.of(root, subset.clips))
+    kind = kind_of(split)
+    if kind is not None:
+        found = kind.read(kind.root(data, split.removeprefix(f"{kind.name}-")))
+        subset = replace(found.subset, name=split)
+        return DataSet(subset, found.root, VideoFiles(found.files, {}, found.strays))
     lookup("split", split, dict.fromkeys(SPLITS))
-    if split in KINDS:
-        found = KINDS[split].read(KINDS[split].root(data))
-        return DataSet(found.subset, found.root, VideoFiles(found.files, {}, found.strays))
     if split == "sample":
         root = _sample_root(data, progress)
         subset = read_subset(root, _sample_nslt(root), split)

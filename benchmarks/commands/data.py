@@ -55,8 +55,11 @@ def doctor(
 ) -> None:
     """Say what of a subset is missing or unreadable, and what duplicates and leaks its metadata has."""
     from benchmarks.data_report import health_report  # noqa: PLC0415
+    from benchmarks.data_set_report import set_report  # noqa: PLC0415
     from benchmarks.landmarks_at_hand import at_hand  # noqa: PLC0415
     from utils.files import write_text  # noqa: PLC0415
+    from wlasl.datasets.health import as_json as set_json  # noqa: PLC0415
+    from wlasl.datasets.health import examine_set  # noqa: PLC0415
     from wlasl.datasets.revised import labelled  # noqa: PLC0415
     from wlasl.doctor import as_json as health_json  # noqa: PLC0415
     from wlasl.doctor import examine, missing_text  # noqa: PLC0415
@@ -67,12 +70,16 @@ def doctor(
     file = missing_file or project_folder() / "data" / "doctor" / f"missing_{split}.txt"
     dataset = load(split, data)
     health = examine(dataset, open_files=not no_videos, track=_tracked("opening files"))
+    its_own = examine_set(dataset, open_files=not no_videos)
     write_text(file, missing_text(health))
     landmarks = {name: len(ids) for name, ids in at_hand(dataset, project_folder() / "data" / "stores")}
     if as_json:
-        _print_json({**health_json(health), "missing_file": str(file), "landmarks": landmarks})
+        more = {"own": set_json(its_own)} if its_own else {}
+        _print_json({**health_json(health), **more, "missing_file": str(file), "landmarks": landmarks})
     else:
         _print(health_report(health, file))
+        if its_own:
+            _print(set_report(its_own))
         _print(_landmarks(landmarks))
 
 

@@ -59,14 +59,19 @@ class Kind:
     classes: int | None = None
     signers: Mapping[Part, int] = field(default_factory=dict)
 
-    def root(self, data: Path | None) -> Path:
+    def root(self, data: Path | None, one: str = "") -> Path:
         """Return the folder of the data set: `data`, else its variable, else data/<name>.
+
+        Args:
+            data: what `--data` says.
+            one: the name of one of several, whose folder is looked for in there first.
 
         Raises:
             BenchError: there is no such folder.
         """
         told = os.environ.get(self.variable)
         usual = Path(told).expanduser() if told else project_folder() / "data" / self.name
+        usual = usual / one if one != self.name and (usual / one).is_dir() else usual
         root = data.expanduser() if data is not None else usual
         if not root.is_dir():
             where = f" ({self.url})" if self.url else ""

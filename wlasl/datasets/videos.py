@@ -29,10 +29,10 @@ def _walk(folder: Path, depth: int, seen: set[str]) -> Iterator[Path]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.lower().endswith(VIDEO_SUFFIXES) and entry.is_file():
+                if entry.name.lower().endswith(VIDEO_SUFFIXES) and os.path.isfile(entry.path):
                     if not entry.name.startswith("."):
                         yield folder / entry.name
-                elif depth > 0 and not entry.name.startswith(".") and entry.is_dir():
+                elif depth > 0 and not entry.name.startswith(".") and os.path.isdir(entry.path):
                     inner.append(folder / entry.name)
     except OSError as error:
         raise BenchError(f"Cannot list {folder}: {error.strerror}.") from error
