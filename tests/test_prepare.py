@@ -168,7 +168,7 @@ def test_a_file_that_may_not_be_read_is_skipped(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     dataset = videos.dataset(tmp_path / "data", 1)
-    monkeypatch.setattr(preparing, "source_of", refused)
+    monkeypatch.setattr(preparing, "sha256", refused)
     found = preparing.encode_clip(dataset.files.found["00000"], dataset.subset.clips[0], VIEW)
     assert (found.reason, found.detail) == ("unreadable", "Permission denied")
 

@@ -94,8 +94,15 @@ def test_a_whole_youtube_video_stands_for_its_clips_unless_they_are_cut(data):
 def test_what_is_no_video_stands_for_no_clip(data):
     touch(data / "videos" / "00001.txt", data / "videos" / ".00001.mp4", data / "videos" / "00001.mp4.part")
     (data / "videos" / "00001.mp4").symlink_to(data / "gone.mp4")
-    (data / "videos" / "00001.mkv").mkdir()
+    (data / "videos" / "00001.mov").symlink_to(data / "videos" / "00001.mov")
     assert VideoFiles.of(data).path("00001") is None
+
+
+def test_a_folder_named_as_a_video_is_found_for_want_of_a_file(data):
+    (data / "videos" / "00001.mp4").mkdir()
+    assert VideoFiles.of(data).path("00001") == data / "videos" / "00001.mp4"
+    touch(data / "raw_videos" / "00001.swf")
+    assert VideoFiles.of(data).path("00001") == data / "raw_videos" / "00001.swf"
 
 
 def test_a_root_without_video_folders_has_no_files(tmp_path):

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from utils.errors import FAILURE, BenchError
-from utils.files import spoken
+from utils.files import sha256, spoken
 from utils.lease import lease
 from utils.names import is_safe_id
 from utils.progress import Progress, Silent
@@ -29,7 +29,7 @@ from wlasl.pixels import Squares
 from wlasl.shards import ShardWriter, index_path, latest, recover, shards
 from wlasl.store import MANIFEST, ClipStore, Manifest, read_manifest, write_manifest
 from wlasl.subsets import DataSet
-from wlasl.survey import Survey, cut_of, finished, look, source_of, stamp_of
+from wlasl.survey import Survey, cut_of, finished, look, stamp_of
 from wlasl.video import VideoError, read
 from wlasl.view import View
 
@@ -126,15 +126,24 @@ Outcome = tuple[Source, list[bytes]] | VideoError
 
 
 def encode_clip(path: Path, clip: Clip, view: View, parts: Parts | None = None) -> Outcome:
-    """Decode one clip into stored frames; an error that is the file's own is returned, not raised."""
+    """Decode one clip into stored frames; an error that is the file's own is returned, not raised.
+
+    Its date is taken before it is decoded, in case it changes meanwhile; its sum after that, since what is no
+    video may be as large as the disk.
+    """
     try:
+        stamp = stamp_of(path)
         if parts is not None:
-            return source_of(path), encode_canvases(path, clip, view, parts)
-        return source_of(path), read(path, clip, Squares(clip, view).encode)
+            frames = encode_canvases(path, clip, view, parts)
+        else:
+            frames = read(path, clip, Squares(clip, view).encode)
+        return Source(*stamp, sha256(path)[:32]), frames
     except VideoError as error:
         return error
     except OSError as error:
         return VideoError("unreadable", error.strerror or str(error))
+    except MemoryError:
+        return VideoError("unreadable", "it takes more memory than there is")
 
 
 @dataclass(frozen=True)

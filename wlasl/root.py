@@ -97,22 +97,29 @@ class VideoFiles:
 
 
 def _listed(root: Path) -> dict[str, Path]:
-    """Return the preferred video file of each stem under a root."""
+    """Return the preferred video file of each stem under a root; for want of one, what else has that name."""
     found: dict[str, Path] = {}
+    others: dict[str, Path] = {}
     for folder in VIDEO_FOLDERS:
-        files = sorted(_videos_in(root / folder), key=lambda path: VIDEO_SUFFIXES.index(path.suffix.lower()))
-        for path in files:
-            found.setdefault(path.stem, path)
-    return found
+        entries = _videos_in(root / folder)
+        for path, is_file in sorted(entries, key=lambda one: VIDEO_SUFFIXES.index(one[0].suffix.lower())):
+            (found if is_file else others).setdefault(path.stem, path)
+    return {**others, **found}
 
 
-def _videos_in(folder: Path) -> Iterator[Path]:
-    """List a folder's video files; a folder that is not there has none."""
+def _videos_in(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """List what in a folder is named as videos are, and whether it is a file.
+
+    A folder that is not there has nothing, and a link that leads nowhere, or round in a circle, is nothing.
+    """
     if not folder.is_dir():
         return
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if e.name.lower().endswith(VIDEO_SUFFIXES) and e.is_file()]
+            named = [e for e in entries if e.name.lower().endswith(VIDEO_SUFFIXES) and e.name[0] != "."]
     except OSError as error:
         raise BenchError(f"Cannot list {folder}: {error.strerror}.") from error
-    yield from (folder / name for name in sorted(names) if not name.startswith("."))
+    for entry in sorted(named, key=lambda one: one.name):
+        is_file = entry.is_file(follow_symlinks=False) or os.path.isfile(entry.path)
+        if is_file or os.path.exists(entry.path):
+            yield folder / entry.name, is_file

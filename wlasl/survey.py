@@ -49,11 +49,6 @@ def stamp_of(path: Path) -> Stamp:
     return state.st_size, state.st_mtime_ns
 
 
-def source_of(path: Path) -> Source:
-    """Return what tells a video file from another of the same name."""
-    return Source(*stamp_of(path), sha256(path)[:32])
-
-
 def look(dataset: DataSet, entries: Mapping[str, Entry], manifest: Manifest, cut: Cut = cut_of) -> Survey:
     """Compare a data set's files with what a store holds."""
     survey = Survey()
