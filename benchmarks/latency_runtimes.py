@@ -46,7 +46,13 @@ class Session:
 
 
 def eager(
-    setting: Setting, _path: Path, *, half: bool = False, compiled: bool = False, last: bool = False
+    setting: Setting,
+    _path: Path,
+    *,
+    half: bool = False,
+    compiled: bool = False,
+    last: bool = False,
+    formed: bool = False,
 ) -> Predict:
     """Load a network in PyTorch.
 
@@ -55,12 +61,13 @@ def eager(
         half: weights and clips in bf16.
         compiled: by torch.compile.
         last: channels last in memory; for clips of pixels.
+        formed: in the form that other runtimes are given.
     """
     import torch  # noqa: PLC0415 - heavy
 
     kind = torch.bfloat16 if half else torch.float32
     layout: Any = torch.channels_last_3d if last else torch.contiguous_format
-    network: Any = setting.network().to(kind)
+    network: Any = (setting.form() if formed else setting.network()).to(kind)
     network = network.to(memory_format=layout) if last else network
     called = torch.compile(network, dynamic=not setting.fixed) if compiled else network
 
