@@ -115,6 +115,17 @@ def test_a_box_wider_than_the_frame_is_high_keeps_both_its_ends_between_black_ba
         assert (frame[32, [1, 62], 1] > 150).all()
 
 
+def test_a_stretched_frame_fills_the_square_to_its_edges(tmp_path):
+    left = (0, 0, 160, 120)
+    path = videos.write(tmp_path / "wide.mkv", [painted(320, 120, left)], videos.Kind("ffv1", "yuv444p"))
+    for codec in CODECS:
+        whole = stored(path, View(crop="stretch", size=64, codec=codec), (20, 20, 60, 60))[0]
+        assert share_of_green(whole) == pytest.approx(0.5, abs=0.03)
+        assert (whole[[0, -1], 10, 1] > 150).all()
+        barred = stored(path, View(crop="frame", size=64, codec=codec), (20, 20, 60, 60))[0]
+        assert barred[[0, -1]].max() <= 3
+
+
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_a_turned_video_is_stored_upright_as_opencv_shows_it(tmp_path, quarters):
     if cv2.__version__.startswith("4.11."):
