@@ -1,4 +1,4 @@
-"""Speed, measured in one run: `python -m benchmarks.speed prepare|load|movinet|landmarks|latency|submit`.
+"""Speed, measured in one run: `python -m benchmarks.speed --help` lists what.
 
 What is compared takes turns, and CPU time is what counts: on a shared machine seconds come and go, and the
 ratio of two methods stays.
@@ -6,24 +6,21 @@ ratio of two methods stays.
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated
 
 import typer
 
 from benchmarks.commands.options import Data, Landmarks, Results, Runs, Store
-from utils.errors import FAILURE, BenchError
+from benchmarks.speed_commands import Check, Json, Rounds, infer, page, show
+from utils.errors import BenchError
 
 app = typer.Typer(help="Measure speed, in one run.", no_args_is_help=True, add_completion=False)
 
 Split = Annotated[str | None, typer.Option(help="Whose clips; else 300, or the sample where WLASL is not.")]
 Clips = Annotated[int, typer.Option(min=1, help="How many clips, spread evenly over the readable ones.")]
-Rounds = Annotated[int, typer.Option(min=1, help="Each method has so many turns.")]
-Check = Annotated[bool, typer.Option("--check", help="Fail where ours misses its mark.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @app.command()
@@ -41,7 +38,7 @@ def prepare(
 
     with tempfile.TemporaryDirectory() as folder:
         chosen = speed_clips.choose(split, data, clips)
-        _show(speed_clips.preparing(chosen, rounds, Path(folder)), check=check, as_json=as_json)
+        show(speed_clips.preparing(chosen, rounds, Path(folder)), check=check, as_json=as_json)
 
 
 @app.command()
@@ -59,7 +56,7 @@ def load(
 
     with tempfile.TemporaryDirectory() as folder:
         chosen = speed_clips.choose(split, data, clips)
-        _show(speed_clips.loading(chosen, rounds, Path(folder)), check=check, as_json=as_json)
+        show(speed_clips.loading(chosen, rounds, Path(folder)), check=check, as_json=as_json)
 
 
 @app.command()
@@ -85,7 +82,7 @@ def landmarks(
 
     plan = speed_landmarks.Plan(clips, rounds, threads, rows)
     with tempfile.TemporaryDirectory() as folder:
-        _show(speed_landmarks.measured(plan, Path(folder)), check=check, as_json=as_json)
+        show(speed_landmarks.measured(plan, Path(folder)), check=check, as_json=as_json)
 
 
 @app.command()
@@ -122,7 +119,7 @@ def latency(  # noqa: PLR0913 - one parameter per option of the command
             request = Request(places, data, store or home / "data" / "stores", machine, landmarks)
             judged = latency_network.of_run(find(places.results, run), request, folder)
         report = speed_latency.measured(judged, folder, rounds, compiled=compiled, progress=bars)
-    _show(report, check=check, as_json=as_json)
+    show(report, check=check, as_json=as_json)
 
 
 @app.command()
@@ -138,32 +135,11 @@ def submit(
 
     with tempfile.TemporaryDirectory() as folder:
         report = speed_submit.measured(Path(folder), planned=records, records=records, jobs=jobs)
-        _show(report, check=check, as_json=as_json)
+        show(report, check=check, as_json=as_json)
 
 
-class Reported(Protocol):
-    """What a comparison gives back."""
-
-    @property
-    def mark(self) -> str:
-        """What ours should reach, in words."""
-
-    @property
-    def met(self) -> bool:
-        """Whether it did."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON."""
-
-    def as_text(self) -> str:
-        """Return it as tables in plain text."""
-
-
-def _show(report: Reported, *, check: bool, as_json: bool) -> None:
-    """Print a report, and fail where it misses its mark if that is asked for."""
-    typer.echo(json.dumps(report.as_dict(), indent=2) if as_json else report.as_text())
-    if check and not report.met:
-        raise BenchError(f"Missed: {report.mark}.", exit_code=FAILURE)
+for _command in (infer, page):
+    app.command()(_command)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """How long one clip of pixels takes on one core, network by network and runtime by runtime.
 
-The yardstick is the network as the engine scores with it: PyTorch, eager, fp32. A runtime counts where it keeps
-the accuracy: in fp32 by its logits, in bf16 by its first choices (`benchmarks.latency_turns`).
+The yardstick is the network as the engine scores with it: PyTorch, eager, fp32. A runtime counts where it
+keeps the accuracy: in fp32 by its logits, in bf16 by its first choices (`benchmarks.latency_turns`).
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def measured(
     rows, notes = taken(judged, folder, turns, progress)
     shape = " x ".join(map(str, judged.setting.shape[2:]))
     what = (
-        f"{model}, a clip of {shape} ({gmacs:.3g} GMACs), one core, CPU time, {rounds} turns of {calls} calls;"
-        f" weights drawn, classifier solved for, judged on {len(judged.clips)} made clips"
+        f"{model}, a clip of {shape} ({gmacs:.3g} GMACs), one core, CPU time, {rounds} turns of {calls}"
+        f" calls; weights drawn, classifier solved for, judged on {len(judged.clips)} made clips"
     )
     return Inference(model, what, rows, tuple(notes), least_of(model))

@@ -1,0 +1,121 @@
+"""Commands of `python -m benchmarks.speed` that measure networks of pixels, and the page of what was kept."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import typer
+
+from utils.errors import FAILURE, BenchError
+
+Rounds = Annotated[int, typer.Option(min=1, help="Each method has so many turns.")]
+Check = Annotated[bool, typer.Option("--check", help="Fail where ours misses its mark.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Write = Annotated[bool, typer.Option("--write", help="Keep it, and make docs/SPEED.md anew.")]
+Models = Annotated[
+    list[str] | None, typer.Option("--model", "-m", help="Rows of the zoo; else every convolutional one.")
+]
+Compiled = Annotated[bool, typer.Option("--compile", help="torch.compile too, which takes long.")]
+
+
+class Reported(Protocol):
+    """What a comparison gives back."""
+
+    @property
+    def mark(self) -> str:
+        """What ours should reach, in words."""
+
+    @property
+    def met(self) -> bool:
+        """Whether it did."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+
+    def as_text(self) -> str:
+        """Return it as tables in plain text."""
+
+
+def show(report: Reported, *, check: bool, as_json: bool) -> None:
+    """Print a report, and fail where it misses its mark if that is asked for."""
+    typer.echo(json.dumps(report.as_dict(), indent=2) if as_json else report.as_text())
+    if check and not report.met:
+        raise BenchError(f"Missed: {report.mark}.", exit_code=FAILURE)
+
+
+def remember(kind: str, name: str, report: Mapping[str, Any], *, write: bool) -> None:
+    """Keep a measurement and make the page anew, if that is asked for."""
+    if not write:
+        return
+    from benchmarks import speed_page, speed_records  # noqa: PLC0415 - `--help` needs none of it
+    from utils.files import write_text  # noqa: PLC0415
+
+    speed_records.keep(kind, name, report)
+    write_text(speed_page.page_path(), speed_page.page(speed_records.kept()))
+
+
+def infer(
+    *,
+    models: Models = None,
+    rounds: Rounds = 5,
+    compiled: Compiled = False,
+    write: Write = False,
+    check: Check = False,
+    as_json: Json = False,
+) -> None:
+    """One clip of pixels on one core: PyTorch, ONNX Runtime, OpenVINO, LiteRT, and what each gets wrong."""
+    from benchmarks import speed_infer  # noqa: PLC0415
+    from benchmarks.progress import Bars  # noqa: PLC0415
+
+    runtimes = (*speed_infer.RUNTIMES, *((speed_infer.COMPILED,) if compiled else ()))
+    reports = []
+    for model in models or convolutional():
+        with tempfile.TemporaryDirectory() as name, Bars() as bars:
+            found = speed_infer.measured(model, Path(name), rounds, runtimes=runtimes, progress=bars)
+        remember("infer", model, found.as_dict(), write=write)
+        show(found, check=False, as_json=as_json)
+        reports.append(found)
+    _judge(reports, check=check)
+
+
+def _judge(reports: Sequence[Reported], *, check: bool) -> None:
+    """Fail where a report misses its mark, if that is asked for."""
+    missed = [report.mark for report in reports if not report.met]
+    if check and missed:
+        raise BenchError(f"Missed: {'; '.join(missed)}.", exit_code=FAILURE)
+
+
+def convolutional() -> list[str]:
+    """Return the rows of the zoo that have marks, the cheapest first."""
+    from benchmarks.speed_infer import least_of  # noqa: PLC0415
+    from models import zoo  # noqa: PLC0415
+
+    rows = [row for row in zoo.ROWS if least_of(row.name) is not None]
+    return [row.name for row in sorted(rows, key=lambda row: row.gmacs)]
+
+
+def page(
+    *, check: Annotated[bool, typer.Option("--check", help="Fail where it is not up to date.")] = False
+) -> None:
+    """Make docs/SPEED.md of the measurements that are kept."""
+    from benchmarks import speed_page, speed_records  # noqa: PLC0415
+    from utils.files import write_text  # noqa: PLC0415
+
+    path, made = speed_page.page_path(), speed_page.page(speed_records.kept())
+    if not check:
+        write_text(path, made)
+        return
+    there = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if there != made:
+        changes = difflib.unified_diff(there.splitlines(), made.splitlines(), lineterm="", n=0)
+        first = next((line for line in changes if line.startswith(("+", "-")) and line[1:2] not in "+-"), "")
+        raise BenchError(
+            f"{path.name} is not what the measurements say, first at: {first[:80]} Make it anew with"
+            " `python -m benchmarks.speed page`.",
+            exit_code=FAILURE,
+        )

@@ -1,0 +1,122 @@
+"""docs/SPEED.md, made of the measurements that are kept: `python -m benchmarks.speed page [--check]`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed_records import KINDS, Kept
+from wlasl.root import project_folder
+
+_HEAD = """# Speed
+
+Made by `python -m benchmarks.speed page` of the files in `benchmarks/speed/`; do not edit it. Each row is one
+measurement of one machine, methods in turns, CPU time: trust the ratios, not the milliseconds. Measure again
+with the command above each table and `--write`.
+"""
+_INFER = """## Scoring a clip on one core
+
+`python -m benchmarks.speed infer --model NAME --write`. Times as fast as the network in eager PyTorch,
+fp32, as the engine scores with it. In italics: what does not keep the accuracy (in fp32 logits to 1e-3; in bf16
+98 % of first choices and one point of top-1), and does not count. *Fastest* is the best that does.
+"""
+_SHORT = {
+    "PyTorch fp32, channels last": "channels last",
+    "PyTorch fp32, 3-D form": "3-D form",
+    "PyTorch bf16": "bf16",
+    "PyTorch bf16, channels last": "bf16, channels last",
+    "PyTorch bf16, 3-D form, channels last": "bf16, 3-D form, channels last",
+    "PyTorch fp32, torch.compile": "compile",
+    "ONNX Runtime fp32": "ONNX Runtime",
+    "OpenVINO fp32": "OpenVINO fp32",
+    "OpenVINO bf16": "OpenVINO bf16",
+    "LiteRT fp32": "LiteRT",
+}
+_TITLES = {
+    "train": "Training on one core",
+    "load": "Loading and waiting",
+    "movinet": "MoViNet against tf-models-official",
+    "growth": "Growth",
+    "gpu": "On a GPU",
+}
+
+
+def page_path() -> Path:
+    """Return where the page lies."""
+    return project_folder() / "docs" / "SPEED.md"
+
+
+def page(found: Sequence[Kept]) -> str:
+    """Return the page, Markdown, of all measurements."""
+    parts = [_HEAD]
+    for kind in KINDS:
+        of_kind = [one for one in found if one.kind == kind]
+        if of_kind:
+            parts.append(_SECTIONS.get(kind, _plain)(of_kind))
+    return "\n".join(parts)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
+
+
+def _machines(found: Sequence[Kept]) -> str:
+    """Say where and when measurements were made, with which versions."""
+    lines = []
+    for one in {(one.cpu, one.date, tuple(sorted(one.versions.items()))): one for one in found}.values():
+        loads = [each.load for each in found if (each.cpu, each.date) == (one.cpu, one.date)]
+        versions = ", ".join(f"{name} {version}" for name, version in one.versions.items())
+        load = f"load {min(loads):.1f} to {max(loads):.1f}"
+        lines.append(f"{one.date}, {one.cpu}, {one.cores} cores, {load}; {versions}.")
+    return "\n".join(lines) + "\n"
+
+
+def _infer(found: Sequence[Kept]) -> str:
+    """Return what scoring costs, a network a row."""
+    names = [name for name in _SHORT if any(name == row["name"] for one in found for row in _rows(one))]
+    head = ["network", "eager, ms", *(_SHORT[name] for name in names), "fastest", "asked"]
+    notes = dict.fromkeys(note for one in found for note in one.report["notes"])
+    listed = "".join(f"- {note}\n" for note in notes)
+    body = table(head, (_infer_row(one, names) for one in found))
+    return f"{_INFER}\n{body}\n{listed}\n{_machines(found)}"
+
+
+def _rows(one: Kept) -> Sequence[Mapping[str, Any]]:
+    """Return a measurement's rows."""
+    rows: Sequence[Mapping[str, Any]] = one.report["rows"]
+    return rows
+
+
+def _infer_row(one: Kept, names: Sequence[str]) -> list[str]:
+    """Return a network's row."""
+    rows = {row["name"]: row for row in _rows(one)}
+    cells = [_times(rows[name]) if name in rows else "" for name in names]
+    best = f"**{one.report['times']:.1f} x** {_SHORT.get(one.report['fastest'], 'eager')}"
+    least = one.report["least"]
+    asked = "" if least is None else f"{least:g} x: {'met' if one.report['met'] else 'missed'}"
+    return [one.name, f"{_rows(one)[0]['milliseconds']:.0f}", *cells, best, asked]
+
+
+def _times(row: Mapping[str, Any]) -> str:
+    """Return how many times as fast a row is, in italics where it does not keep the accuracy."""
+    words = f"{1 / row['ratio']:.1f}"
+    return words if row["keeps"] else f"*{words}*"
+
+
+def _plain(found: Sequence[Kept]) -> str:
+    """Return measurements of another kind: a table each, as their reports have them."""
+    kind = found[0].kind
+    parts = [f"## {_TITLES[kind]}\n"]
+    for one in found:
+        report = one.report
+        parts.append(f"`{report['command']}`: {report['what']}\n")
+        parts.append(table(report["head"], report["cells"]))
+        parts += [f"- {note}\n" for note in report.get("notes", ())]
+        parts += [f"![{report['what']}]({report['plot']})\n"] if "plot" in report else []
+    return "\n".join([*parts, _machines(found)])
+
+
+_SECTIONS: Mapping[str, Callable[[Sequence[Kept]], str]] = {"infer": _infer}
