@@ -18,8 +18,8 @@ with the command above each table and `--write`.
 _INFER = """## Scoring a clip on one core
 
 `python -m benchmarks.speed infer --model NAME --write`. Times as fast as the network in eager PyTorch,
-fp32, as the engine scores with it. In italics: what does not keep the accuracy (in fp32 logits to 1e-3; in bf16
-98 % of first choices and one point of top-1), and does not count. *Fastest* is the best that does.
+fp32, as the engine scores with it. In italics: what does not keep the accuracy (in fp32 logits to 1e-3; in
+bf16 98 % of first choices and one point of top-1), and does not count. *Fastest* is the best that does.
 """
 _SHORT = {
     "PyTorch fp32, channels last": "channels last",
