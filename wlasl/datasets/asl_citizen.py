@@ -41,11 +41,11 @@ def read(root: Path) -> Found:
         faults = Faults(root / "splits" / f"{part}.csv")
         for row in found[part]:
             clip = _clip(row, part, ids, labels, people)
-            if clip.id in clips:
-                faults.add(row.line, f"{row.cells[1]} is in {clips[clip.id].part} already")
-            clips[clip.id] = clip
+            if clips.setdefault(clip.id, clip) != clip:
+                known = clips[clip.id]
+                faults.add(row.line, f"{row.cells[1]} is in {known.part} already, as {known.gloss}")
             wanted[clip.id] = Path(row.cells[1]).name
-        faults.check("A video belongs to one part, once. Fetch the lists again.")
+        faults.check("A video has one part and one gloss. Fetch the lists again.")
     ordered = tuple(clips.values())
     subset = Subset(NAME, glosses, ordered, revision(NAME, glosses, ordered), _notes(ordered))
     return Found(subset, root, *_files(root, wanted))
