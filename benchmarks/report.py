@@ -17,6 +17,8 @@ from benchmarks.probe_records import read_probes
 from benchmarks.probe_report import print_probes
 from benchmarks.records import Stored, read_record
 from benchmarks.schema import Record, Selection
+from benchmarks.streaming_records import read_streams
+from benchmarks.streaming_report import print_streams
 from benchmarks.table import title
 from benchmarks.zero_shot_report import print_zero_shot
 from utils.errors import BenchError
@@ -59,6 +61,7 @@ def print_record(stored: Stored, console: Console) -> None:
         console.print(_metrics(record))
     console.print(_facts(record))
     _print_probes(stored, console)
+    _print_streams(stored, console)
     print_zero_shot(record, console)
     console.print(Text("\nRecipe", style="bold"))
     console.print(_recipe(record.recipe))
@@ -73,6 +76,17 @@ def _print_probes(stored: Stored, console: Console) -> None:
         return
     if found is not None:
         print_probes(found, console)
+
+
+def _print_streams(stored: Stored, console: Console) -> None:
+    """Print what `bench stream` found of a run, or why that cannot be read; nothing where it was not there."""
+    try:
+        found = read_streams(stored.path.parents[2], stored.record)
+    except BenchError as error:
+        console.print(Text(f"\n{error}", style="yellow"), soft_wrap=True)
+        return
+    if found is not None:
+        print_streams(found, console)
 
 
 def _metrics(record: Record) -> Grid:

@@ -195,6 +195,9 @@ def test_a_run_is_streamed_by_one_command_and_kept_beside_its_record(trained, be
     both = read_streams(folder / "results", stored.record).record
     assert set(both.parts) == {"test", "val"}
     assert both.parts["test"] == streamed
+    code, out, _ = bench("show", stored.record.id, *words[1:5])
+    assert code == 0
+    assert out.count("equals the whole clip") + out.count("frame by frame: ") >= 2
     code, _, err = bench("stream", *words, "--part", "train")
     assert code == 2
     assert "--part takes test or val" in err
