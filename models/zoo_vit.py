@@ -35,7 +35,7 @@ Crops and mirroring stay the project's own: of 8 % of a picture no sign can be r
 def _videomae(variant: str, size: tuple[int, float], top1: float, sha256: str) -> System:
     """Return VideoMAE's row; `size` is (parameters, GMACs), `top1` on Kinetics-710."""
     url = f"https://huggingface.co/OpenGVLab/VideoMAE2/resolve/main/distill/vit_{variant}_k710_dl_from_giant.pth"
-    note = f"VideoMAE V2 (arXiv:2303.16727), weights CC BY-NC 4.0, distilled on Kinetics-710, top-1 {top1} of 15 views"
+    note = f"VideoMAE V2, CC BY-NC 4.0, distilled on Kinetics-710, top-1 {top1} from 15 views"
     return System(
         name=f"videomae-{variant}",
         paper="Tong et al. 2022, arXiv:2203.12602",
