@@ -27,7 +27,7 @@ class Clip:
         frame_end: last frame, 1-based and inclusive; -1 means to the end.
         frames: how many frames the clip has by the metadata; None where it does not say.
         box: the signer's box in pixels of the video as published, (xmin, ymin, xmax, ymax); None for none.
-        fps: frames per second by the metadata.
+        fps: frames per second by the metadata; 0 where it does not say.
         url: where the video was published.
         source: the site it was published on.
     """

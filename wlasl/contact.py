@@ -167,7 +167,8 @@ def _title(seen: Seen, clip: Clip, chosen: Look) -> list[str]:
     box = "no box" if clip.box is None else f"box {', '.join(map(str, clip.box))}"
     sampling = f"{chosen.sampling.frames} frames, {chosen.sampling.test}"
     margin = f", margin {view.margin:g}" if view.crop == "signer" else ""
-    filmed = f"{seen.length} frames, {clip.fps:g} fps, {width} x {height}, {box} (yellow)"
+    rate = f"{clip.fps:g} fps, " * bool(clip.fps)
+    filmed = f"{seen.length} frames, {rate}{width} x {height}, {box} (yellow)"
     stored = f"stored {view.size} x {view.size} as {view.codec}"
     return [
         f"{clip.id}   {clip.gloss}   (class {clip.label}, {clip.part}, {signer})",

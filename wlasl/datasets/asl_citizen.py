@@ -76,7 +76,7 @@ def _clip(
 ) -> Clip:
     """Return the clip of a row."""
     person, video, gloss, _ = row.cells
-    return Clip(ids[Path(video).stem], gloss, labels[gloss], part, signer=people[person])
+    return Clip(ids[Path(video).stem], gloss, labels[gloss], part, signer=people[person], fps=0.0)
 
 
 def _numbers(people: Iterable[str]) -> dict[str, int]:

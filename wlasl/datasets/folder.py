@@ -85,7 +85,7 @@ def _subset(videos: Sequence[_Video], *, parted: bool) -> tuple[Subset, dict[str
     clips, files = [], {}
     for video in videos:
         part = video.part or dealt[video.gloss, video.name]
-        clips.append(Clip(ids[video.key], video.gloss, labels[video.gloss], part))
+        clips.append(Clip(ids[video.key], video.gloss, labels[video.gloss], part, fps=0.0))
         files[ids[video.key]] = video.path
     how = "its folders" if parted else "dealt by a hash of each clip's name, gloss by gloss (70/15/15 %)"
     found = tuple(clips)

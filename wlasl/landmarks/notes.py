@@ -111,7 +111,7 @@ def _said(rows: Sequence[tuple[str, int, int]], total: int, who: str) -> str:
 
 def _rates(clips: Sequence[Clip], store: LandmarkStore) -> str:
     """Compare frame rates with those of the metadata."""
-    rows = [(clip.id, rate, clip.fps) for clip in clips if (rate := store.fps(clip.id))]
+    rows = [(clip.id, rate, clip.fps) for clip in clips if clip.fps and (rate := store.fps(clip.id))]
     wrong = [row for row in rows if abs(row[1] - row[2]) > _SAME_RATE]
     if not wrong:
         return ""
