@@ -148,7 +148,8 @@ def _compare(path: Path, clip: Clip, seen: Probe) -> list[Finding]:
     try:
         trim(seen.frames, clip)
     except VideoError as error:
-        return [Finding(clip, path, SHORT, error.detail, usable=False)]
+        reason = SHORT if error.reason == "too few frames" else error.reason
+        return [Finding(clip, path, reason, error.detail, usable=False)]
     doubts = []
     expected = expected_frames(clip, seen.fps)
     if seen.frames < _LEAST_SHARE * expected - 1:
