@@ -57,7 +57,6 @@ _OF_CANVASES = "signnet"
 def show(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     clip_id: Id,
     split: Split = "100",
-    labels: Labels = None,
     data: Data = None,
     frames: Frames = 16,
     size: Size = None,
@@ -66,6 +65,7 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     settings: Settings = None,
     store: Store = None,
     out: Out = None,
+    labels: Labels = None,
 ) -> None:
     """Write a contact sheet of a clip: frames as filmed with the crop drawn in, and what a network sees.
 

@@ -144,7 +144,7 @@ class _Crew:
         try:
             points = self._look(frames)
             size = displayed_size(frames[0])
-            return Landmarks(points, HOLISTIC, SOURCE, size=size, fps=fps or clip.fps).checked()
+            return Landmarks(points, HOLISTIC, SOURCE, size=size, fps=fps or clip.fps or None).checked()
         except WorkerLostError as error:
             return self._mourn(error)
         except WorkerRefusedError as error:
