@@ -74,6 +74,7 @@ class Job:
         head: the weights' classifier may be taken over where it fits; otherwise it starts at random.
         device: auto, cpu or cuda.
         devices: processes, each with a device of its own.
+        runtime: what scores at the end: torch, or what `benchmarks.runtimes` chooses from.
         checkpoint_seconds: an epoch that takes longer is checkpointed within it as often as this.
         progress: hears how it goes.
         report: called with all epochs so far after each one is checkpointed, but not in a phase before the
@@ -88,6 +89,7 @@ class Job:
     head: bool = True
     device: str = "auto"
     devices: int = 1
+    runtime: str = "torch"
     checkpoint_seconds: float = 60.0
     progress: Progress = field(default_factory=Silent)
     report: Heard = unheard

@@ -79,18 +79,39 @@ def to_onnx(setting: Setting, path: Path) -> None:
     """
     for package in ("onnx", "onnxscript"):
         optional(package, "export")
-    network, given = setting.form(), (setting.example(),)
-    names = {"input_names": [setting.given], "output_names": ["logits"]}
+    network = setting.form()
+    if not _is_recurrent(network):
+        _export(network, setting.example(), path, setting.given, setting.open())
+        return
+    # The present exporter unrolls a recurrent layer at one length; the former knows ONNX's own.
+    axes = {} if setting.fixed else {"dynamic_axes": {setting.given: {1: "frames"}}}
     export: Any = torch.onnx.export
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        if _is_recurrent(network):
-            # The present exporter unrolls a recurrent layer at one length; the former knows ONNX's own.
-            axes = {} if setting.fixed else {"dynamic_axes": {setting.given: {1: "frames"}}}
-            export(network, given, path, dynamo=False, **names, **axes)
-        else:
-            shapes = {"dynamic_shapes": setting.open(), "verbose": False}
-            export(network, given, dynamo=True, **shapes, **names).save(path)
+        names = {"input_names": [setting.given], "output_names": ["logits"]}
+        export(network, (setting.example(),), path, dynamo=False, **names, **axes)
+
+
+def write_onnx(network: nn.Module, example: torch.Tensor, path: Path) -> None:
+    """Write a network of pixels as ONNX, fp32, for clips of the example's shape, [1, 3, T, H, W].
+
+    Raises:
+        BenchError: a package is missing.
+    """
+    for package in ("onnx", "onnxscript"):
+        optional(package, "export")
+    _export(network, example, path, "clip", None)
+
+
+def _export(
+    network: nn.Module, example: torch.Tensor, path: Path, name: str, axes: tuple[dict[int, Any]] | None
+) -> None:
+    """Write a network by torch's present exporter; `axes`: which of the example's are open."""
+    export: Any = torch.onnx.export
+    names = {"input_names": [name], "output_names": ["logits"], "verbose": False}
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        export(network, (example,), dynamo=True, dynamic_shapes=axes, **names).save(path)
 
 
 def _is_recurrent(network: nn.Module) -> bool:

@@ -82,18 +82,18 @@ def eager(
     return predict
 
 
-def onnx_runtime(_setting: Setting, path: Path) -> Predict:
+def onnx_runtime(_setting: Setting | None, path: Path, *, threads: int = 1) -> Predict:
     """Load an ONNX file in ONNX Runtime."""
     runtime = optional("onnxruntime", "export")
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
     session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda clip: np.asarray(session.run(None, {name: clip})[0])
 
 
-def openvino(_setting: Setting, path: Path, *, precision: str) -> Predict:
+def openvino(_setting: Setting | None, path: Path, *, precision: str, threads: int = 1) -> Predict:
     """Load an ONNX file in OpenVINO.
 
     The model is compiled for each number of frames: with an open one, bf16 gave logits of 4e11 (2026.4).
@@ -102,7 +102,7 @@ def openvino(_setting: Setting, path: Path, *, precision: str) -> Predict:
     core = package.Core()
     model = core.read_model(path)
     settings = {
-        "INFERENCE_NUM_THREADS": 1,
+        "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": precision,
     }

@@ -173,6 +173,7 @@ def _carried_out(recipe: Recipe, record: Record, inputs: Inputs, request: Reques
         input=zoo.system(recipe.model).input,
         folder=request.places.runs / record.id,
         device=machine.device,
+        runtime=machine.runtime,
         progress=machine.progress,
     )
     engine = engine_of(recipe, job)

@@ -53,12 +53,14 @@ class Machine:
     Attributes:
         device: auto, cpu or cuda.
         devices: processes, each with a device of its own.
+        runtime: what scores at the end: torch, auto, openvino or onnx (`benchmarks.runtimes`).
         progress: hears how it goes.
         wait: where another process carries out the same run, wait for it; otherwise leave it to that one.
     """
 
     device: str = "auto"
     devices: int = 1
+    runtime: str = "torch"
     progress: Progress = field(default_factory=Silent)
     wait: bool = True
 
@@ -151,6 +153,7 @@ def _job(recipe: Recipe, inputs: Inputs, machine: Machine, folder: Path, weights
         head=chain.keeps_head(recipe, folder.parent, inputs.dataset.subset.glosses),
         device=machine.device,
         devices=machine.devices,
+        runtime=machine.runtime,
     )
 
 

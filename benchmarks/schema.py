@@ -129,6 +129,7 @@ class Where(_Part):
         dirty: the working copy had changes that are in no commit.
         versions: of Python and of the packages that matter.
         slurm: the job's numbers, where there was one.
+        runtime: what scored, where that was asked for; empty for the engine itself.
     """
 
     device: str = ""
@@ -137,6 +138,7 @@ class Where(_Part):
     dirty: bool = False
     versions: dict[str, str] = {}
     slurm: dict[str, str] = {}
+    runtime: str = ""
 
 
 class ZeroShot(_Part):

@@ -33,13 +33,15 @@ def where(engine: str, facts: dict[str, Any]) -> Where:
         facts: what the engine says of its device.
     """
     commit, dirty = git_state(project_folder())
+    packages = (*_PACKAGES[engine], *((facts["by"],) if facts.get("by") else ()))
     return Where(
         device=str(facts.get("device", "")),
         cpu=cpu_model(),
         commit=commit,
         dirty=dirty,
-        versions={"python": platform.python_version(), **_versions((*_ALWAYS, *_PACKAGES[engine]))},
+        versions={"python": platform.python_version(), **_versions((*_ALWAYS, *packages))},
         slurm={name: str(value) for name, value in job.job_facts().items()},
+        runtime=str(facts.get("runtime", "")),
     )
 
 

@@ -50,6 +50,9 @@ Landmarks = Annotated[
 Results = Annotated[Path | None, typer.Option("--results", help="Records; else results.")]
 Runs = Annotated[Path | None, typer.Option("--runs", help="Checkpoints and scores; else runs.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+RuntimeName = Annotated[
+    str, typer.Option("--runtime", help="Scores at the end, on a CPU: torch, openvino, onnx, or auto.")
+]
 ProfileName = Annotated[
     str | None, typer.Option("--profile", help="What a job asks for, by name, from your profiles.")
 ]

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks.commands.options import Data, Device, Landmarks, Results, Runs, Store
-from benchmarks.commands.run import known_device
+from benchmarks.commands.options import Data, Device, Landmarks, Results, Runs, RuntimeName, Store
+from benchmarks.commands.run import known_device, known_runtime
 
 
 def probe(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
@@ -19,6 +19,7 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     data: Data = None,
     landmarks: Landmarks = None,
     device: Device = "auto",
+    runtime: RuntimeName = "torch",
     again: Annotated[bool, typer.Option("--again", help="Probe anew where that was done.")] = False,  # noqa: FBT002
 ) -> None:
     """Score a run's test part again, shuffled, reversed, one frame long, mirrored, without hands.
@@ -39,7 +40,7 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     places = Places(results or home / "results", runs or home / "runs")
     stored = [find(places.results, name) for name in run]
     with Bars() as bars:
-        machine = Machine(known_device(device), progress=bars)
+        machine = Machine(known_device(device), runtime=known_runtime(runtime), progress=bars)
         request = Request(places, data, store or home / "data" / "stores", machine, landmarks, again)
         found = [carried_out(one, request) for one in stored]
     for one in found:

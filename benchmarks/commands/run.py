@@ -16,6 +16,7 @@ from benchmarks.commands.options import (
     RecipeName,
     Results,
     Runs,
+    RuntimeName,
     Seed,
     Seeds,
     Set,
@@ -43,6 +44,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     results: Results = None,
     runs: Runs = None,
     device: Device = "auto",
+    runtime: RuntimeName = "torch",
     devices: Annotated[int, typer.Option(min=1, help="Processes, each with a device of its own.")] = 1,
     evaluate_on: Annotated[
         list[str] | None,
@@ -72,7 +74,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         data=data,
         store=store or home / "data" / "stores",
         places=Places(results or home / "results", runs or home / "runs"),
-        machine=Machine(known_device(device), devices, wait=_waits(if_running)),
+        machine=Machine(known_device(device), devices, known_runtime(runtime), wait=_waits(if_running)),
         again=again,
         evaluate_on=evaluate_on or (),
     )
@@ -102,6 +104,14 @@ def _waits(answer: str) -> bool:
     if answer not in {"wait", "leave"}:
         raise BenchError(f"--if-running takes wait or leave, not {answer!r}.")
     return answer == "wait"
+
+
+def known_runtime(name: str) -> str:
+    """Refuse a runtime that is none."""
+    known = ("torch", "auto", "openvino", "onnx")
+    if name not in known:
+        raise BenchError(f"--runtime takes {', '.join(known[:-1])} or {known[-1]}, not {name!r}.")
+    return name
 
 
 def known_device(name: str) -> str:
