@@ -19,6 +19,12 @@ class HhtFields(BaseModel):
     hht_margin_share: float = Field(
         default=0.0, ge=0, le=1, description="crop hht: more around it, share of the video's longer side"
     )
+    hht_head: float = Field(
+        default=0.75,
+        ge=0,
+        le=2,
+        description="crop hht: more above and below a face without a mesh, share of it",
+    )
     hht_parts: Fill = Field(
         default="stretch",
         description="crop hht: parts fill their tile; or their box is square first; or pad it in black",

@@ -29,10 +29,13 @@ Layout = Literal["quadrants", "bottom"]
 TILES = ("frame", "right hand", "face", "left hand")
 """What lies on the canvas, in reading order. Left and right are the signer's own."""
 _HANDS = (TILES.index("right hand"), TILES.index("left hand"))
+_FACE_PART = TILES.index("face") - 1
 _FACE = POSE[:11]
 """MediaPipe Pose's points of the face, 0 to 10: nose, eyes, ears, mouth."""
 _MESH = "face_"
 """How the names of a face mesh's points begin, where a source has one."""
+_HEADS = 2.0
+"""A face grows by no more than so many times the height of its points, above and below."""
 _HALF = 0.5
 """A part is seen in a frame in which so large a share of its joints is."""
 _SLACK = 3
@@ -49,6 +52,8 @@ class Canvas:
         landmarks: which landmarks the parts are cut out by: their store's name.
         margin: pixels of the video around the box of a part's landmarks.
         margin_share: more around it, as a share of the video's longer side.
+        head: more above and below the points of a face, as a share of their height, where there is no face
+            mesh: those of the body reach from eyes to mouth alone, without forehead and chin.
         parts: how a part fills its tile: `stretch`, whatever its shape; `square`, its box is made square
             first; `pad`, it keeps its shape, with black beside it.
         pad_first: the frame is made square with black bars before anything is cut out of it.
@@ -60,6 +65,7 @@ class Canvas:
     landmarks: str = ""
     margin: int = 10
     margin_share: float = 0.0
+    head: float = 0.75
     parts: Fill = "stretch"
     pad_first: bool = False
     layout: Layout = "quadrants"
@@ -73,8 +79,10 @@ class Canvas:
                 raise BenchError(f"{name} is {value!r}; it can be {', '.join(get_args(known))}.")
         if len(self.show) != len(TILES) or set(self.show) - {"0", "1"}:
             raise BenchError(f"show is {self.show!r}; it is a 0 or a 1 for each of {', '.join(TILES)}: 1111.")
-        if self.margin < 0 or not 0 <= self.margin_share <= 1:
-            raise BenchError("A margin is 0 pixels or more, and a share of the frame from 0 to 1.")
+        if self.margin < 0 or not 0 <= self.margin_share <= 1 or not 0 <= self.head <= _HEADS:
+            raise BenchError(
+                "A margin is 0 pixels or more, a share of the frame from 0 to 1, of a face to 2."
+            )
 
 
 def tiles(size: int, layout: Layout) -> tuple[Box, ...]:
@@ -170,7 +178,8 @@ def part_boxes(points: Points, joints: Sequence[str], size: tuple[int, int], can
     for part, found in enumerate(part_joints(joints)):
         if found:
             pixels = points[:, list(found), :2].astype(np.float64) * np.array(size)
-            out[:, part] = _boxes(pixels, margin, bounds, canvas)
+            bare = part == _FACE_PART and not joints[found[0]].startswith(_MESH)
+            out[:, part] = _boxes(pixels, (margin, canvas.head * bare), bounds, canvas)
     return out
 
 
@@ -184,13 +193,17 @@ def around(size: tuple[int, int], canvas: Canvas) -> Box:
     return -left, -top, side - left, side - top
 
 
-def _boxes(points: npt.NDArray[np.float64], margin: float, bounds: Box, canvas: Canvas) -> Boxes:
-    """Return one part's boxes [T, 4]: least and largest of its points [T, K, 2], a margin, cut to bounds."""
+def _boxes(points: npt.NDArray[np.float64], more: tuple[float, float], bounds: Box, canvas: Canvas) -> Boxes:
+    """Return one part's boxes [T, 4]: least and largest of its points [T, K, 2] and more, cut to bounds.
+
+    `more` is a margin in pixels, and what is added above and below as a share of the height.
+    """
     unseen = np.isnan(points)
-    low = np.floor(np.where(unseen, np.inf, points).min(axis=1) - margin)
-    high = np.ceil(np.where(unseen, -np.inf, points).max(axis=1) + margin)
     seen = (~unseen[..., 0]).mean(axis=1) >= _HALF
+    low, high = np.where(unseen, np.inf, points).min(axis=1), np.where(unseen, -np.inf, points).max(axis=1)
     low, high = np.where(seen[:, None], low, 0), np.where(seen[:, None], high, 0)
+    around_it = more[0] + (high - low) * np.array([0, more[1]])
+    low, high = np.floor(low - around_it), np.ceil(high + around_it)
     lower, upper = np.array(bounds[:2]), np.array(bounds[2:])
     if canvas.parts == "square":
         side = np.minimum((high - low).max(axis=1, keepdims=True), upper - lower)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -15,13 +15,14 @@ import numpy as np
 from wlasl.clips import Clip
 from wlasl.hht import Box, Boxes, Canvas, Moments, around, land, part_boxes, tiles
 from wlasl.landmarks.form import Points
-from wlasl.pixels import STORED, Colour, Plane, Planes, as_420, packed, planes, recolour, unturn
+from wlasl.pixels import STORED, Plane, Planes, as_420, packed, planes, recolour, unturn
 from wlasl.video import VideoError, displayed_size, read
 from wlasl.video_turns import quarter_turns
 from wlasl.view import View
 
 T = TypeVar("T")
 
+_recolour = cache(recolour)
 _STEPS = (1, 2, 2)
 """How many pixels a value of each plane stands for, along an axis."""
 _HALVE = 2.5
@@ -123,7 +124,10 @@ class Canvases:
                 coded = unturn(cut[0], turns, *self._size)
                 for step, plane, out in zip(_STEPS, sources, whole, strict=True):
                     _paste(plane, coded, out, cut[1], step, turns)
-        return self._coloured(colour, (whole[0], whole[1], whole[2]))
+        y, u, v = _recolour(colour, STORED[self._view.codec])(*whole)
+        if self._canvas.grey:
+            u, v = np.full_like(u, 128), np.full_like(v, 128)
+        return y, u, v
 
     def cuts(self, frame: av.VideoFrame) -> list[tuple[Box, Box] | None]:
         """Return, for each of `wlasl.hht.TILES`, which box of the upright frame goes where, if any does."""
@@ -144,13 +148,6 @@ class Canvases:
             self._shape = size
             self._size = size[0] - size[0] % 2, size[1] - size[1] % 2
             self._boxes = part_boxes(self._parts.points, self._parts.joints, size, self._canvas)
-
-    def _coloured(self, colour: Colour, whole: Planes) -> Planes:
-        """Bring a canvas to the store's colour, or to none."""
-        y, u, v = recolour(colour, STORED[self._view.codec])(*whole)
-        if self._canvas.grey:
-            u, v = np.full_like(u, 128), np.full_like(v, 128)
-        return y, u, v
 
 
 def _paste(plane: Plane, source: Box, out: Plane, target: Box, step: int, turns: int) -> None:
