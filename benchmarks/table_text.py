@@ -63,7 +63,8 @@ def shape(record: Record) -> str:
     recipe = record.recipe
     joints = SKELETONS.get(str(recipe.get("skeleton")))
     if joints is None:
-        return f"{recipe.get('frames', NONE)}x{recipe.get('size', NONE)}²{views(recipe)}"
+        seen = " H&HT" if recipe.get("crop") == "hht" else ""
+        return f"{recipe.get('frames', NONE)}x{recipe.get('size', NONE)}²{seen}{views(recipe)}"
     frames = recipe.get("frames")
     return f"all x {len(joints)}" if frames is None else f"{frames}x{len(joints)}"
 
@@ -168,7 +169,7 @@ def weights(record: Record) -> str:
     return name if source == "kinetics" or digest is None else f"{name} {digest[:8]}"
 
 
-def extra(record: Record) -> str:
+def extra_data(record: Record) -> str:
     """Write which data sets the runs before were trained on, first to last, and test clips among their clips.
 
     A run that starts from no other has none, whatever its file of weights was trained on: that is in Weights.
@@ -182,7 +183,7 @@ def extra(record: Record) -> str:
 
 def extras(row: Row) -> str:
     """Write which data sets a row's runs build on besides the subset itself."""
-    return several(told for record in row.records if (told := extra(record)) != NONE)
+    return several(told for record in row.records if (told := extra_data(record)) != NONE)
 
 
 def duration(seconds: float | None) -> str:
