@@ -79,7 +79,7 @@ def _print_probes(stored: Stored, console: Console) -> None:
 
 
 def _print_streams(stored: Stored, console: Console) -> None:
-    """Print what `bench stream` found of a run, or why that cannot be read; nothing where it was not there."""
+    """Print what `bench stream` found of a run, or why that cannot be read; nothing where it is not there."""
     try:
         found = read_streams(stored.path.parents[2], stored.record)
     except BenchError as error:
