@@ -72,7 +72,8 @@ def load(split: str, data: Path | None = None, progress: Progress | None = None)
     base, _, labels = split.partition("-")
     if base in OFFICIAL and labels:
         root = find_root(data)
-        subset = relabelled(_official(root, "2000"), _official(root, base), labels, root)
+        whole = _official(root, "2000")
+        subset = relabelled(whole, whole if base == "2000" else _official(root, base), labels, root)
         return DataSet(subset, root, VideoFiles.of(root, subset.clips))
     kind = kind_of(split)
     if kind is not None:
