@@ -221,7 +221,7 @@ def _fits(recipe: Recipe, name: str, dimension: Dimension) -> None:
 _NEVER = frozenset(
     {
         *("model", "engine", "split", "seed", "clips", "weights", "weights_sha256", "select", "landmarks"),
-        *("test_select", "val_is_test"),
+        *("test_select", "val_is_test", "train_on_val"),
     }
 )
 """Fields that say what is compared: they are never searched."""

@@ -78,6 +78,8 @@ def carry_out(request: Request) -> Study:
         optional(package, "tune")
     if chosen_on_test(settings.base):
         raise BenchError("This recipe chooses on test, and a study sees val alone: tune another recipe.")
+    if getattr(settings.base, "train_on_val", False):
+        raise BenchError("This recipe trains on val, by which a study judges: tune another recipe.")
     if settings.library == "keras-tuner" and request.workers > 1:
         raise BenchError(
             "keras-tuner searches in one process: leave --workers at 1, or use --library optuna."

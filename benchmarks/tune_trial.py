@@ -171,6 +171,8 @@ def measured(recipe: Recipe, folder: Path, around: Around, report: Report) -> Fo
     """
     if chosen_on_test(recipe):
         raise BenchError("This recipe chooses on test: a study sees val alone. Tune another recipe.")
+    if getattr(recipe, "train_on_val", False):
+        raise BenchError("This recipe trains on val, by which a study judges. Tune another recipe.")
     folder.mkdir(parents=True, exist_ok=True)
     engine = engine_of(recipe, _job(recipe, folder, around, report))
     fitted = engine.fit(

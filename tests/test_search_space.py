@@ -143,6 +143,8 @@ def test_a_search_that_the_recipe_cannot_take_is_refused_before_any_trial(word: 
 def test_how_clips_are_prepared_is_not_searched_and_the_margin_of_triplets_is():
     with pytest.raises(BenchError, match="no field 'margin' to search"):
         space_of(resolve("i3d", "100"), parse_searches(["margin=0..0.5"]))
+    with pytest.raises(BenchError, match="no field 'train_on_val' to search"):
+        space_of(resolve("i3d", "100"), parse_searches(["train_on_val=true,false"]))
     assert "margin" in space_of(resolve("spoter-embeddings", "100"), {})
 
 

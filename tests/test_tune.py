@@ -235,6 +235,7 @@ def test_a_wrong_line_ends_in_a_sentence_and_makes_no_folder(tmp_path: Path):
         ([], "Say what to tune with --model"),
         (["--model", "gru", "--profile", "gpu"], "are for --cluster slurm"),
         (["--model", "spoter", "--recipe", "as-published", "--split", "sample"], "chooses on test"),
+        (["--model", "s3d", "--set", "train_on_val=true", "--set", "select=last"], "trains on val"),
         (["--worker"], "told its study by --study"),
     ]:
         ran = bench("tune", *words, *places(tmp_path))
