@@ -101,7 +101,8 @@ class Fitted:
     """What `fit` did.
 
     Attributes:
-        history: per epoch: epoch, train_loss, val_loss, val_top1, lr, seconds.
+        history: per epoch: epoch, train_loss, val_loss, val_top1, lr, seconds, and of those what training
+            waited for the loader.
         chosen_epoch: the epoch whose weights were kept, 0-based; -1 for the initial ones.
         selection: the rule that chose it.
         steps: optimiser steps taken in all.

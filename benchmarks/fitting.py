@@ -99,6 +99,7 @@ class _Loop:
     steps: int = 0
     loss_sum: float = 0.0
     seconds: float = 0.0
+    waited: float = 0.0
     best_epoch: int = -1
     history: list[dict[str, float]] = field(default_factory=list)
     resumed: int = 0
@@ -181,13 +182,23 @@ class Fit:
         """Yield this process's batches of the epoch with what the learner must know of each."""
         loop, recipe, total = self.loop, self.recipe, train.steps()
         batches = train.epoch(loop.epoch, start=loop.step, rank=self.learner.rank, world=self.learner.world)
-        for number, batch in enumerate(batches, start=loop.step):
+        for number, batch in enumerate(self._waiting(batches), start=loop.step):
             # Counted in clips, so that accumulated small batches learn at the rate of one large batch.
             first, clips = self._group(number, train)
             lr = learning_rate(recipe, loop.epoch + first / len(train.clips), self._plateaus())
             share = len(batch.labels) * self.learner.world / clips
             update = (number + 1) % recipe.accumulate == 0 or number + 1 == total
             yield batch, Step((recipe.seed, loop.epoch, number), lr, share, update)
+
+    def _waiting(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Yield batches, and count the seconds that the loader keeps the learner waiting."""
+        while True:
+            since = time.monotonic()
+            batch = next(batches, None)
+            self.loop.waited += time.monotonic() - since
+            if batch is None:
+                return
+            yield batch
 
     def _group(self, number: int, train: Batches) -> tuple[int, int]:
         """Return where in the epoch the optimiser step of step `number` begins, and its number of clips."""
@@ -214,11 +225,12 @@ class Fit:
         if len(val.clips):
             row.update(self.learner.measures(val))
         row["seconds"] = round(loop.seconds + time.monotonic() - since, 3)
+        row["waited"] = round(loop.waited, 3)
         loop.history.append(row)
         if self._is_best(row):
             loop.best_epoch = loop.epoch
             self.learner.keep()
-        loop.epoch, loop.step, loop.loss_sum, loop.seconds = loop.epoch + 1, 0, 0.0, 0.0
+        loop.epoch, loop.step, loop.loss_sum, loop.seconds, loop.waited = loop.epoch + 1, 0, 0.0, 0.0, 0.0
         self._save()
         self.job.progress.end(_summary(row, "test" if self.recipe.chosen_on_test else "val"))
         if not self.name:

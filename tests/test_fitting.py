@@ -162,7 +162,7 @@ def train(folder: Path, settings: Recipe, **fields: Any) -> tuple[Linear, Fitted
 
 
 def without_time(history: list[dict[str, float]]) -> list[dict[str, float]]:
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in history]
+    return [{name: value for name, value in row.items() if name not in {"seconds", "waited"}} for row in history]
 
 
 # --- Resuming
