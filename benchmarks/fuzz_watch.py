@@ -20,6 +20,8 @@ from wlasl.root import project_folder
 
 WALL_SECONDS = 300.0
 """A clip may take so long on the clock, on a machine however busy; its CPU time is bounded more tightly."""
+WORDS = ("-m", "benchmarks.fuzz_child")
+"""What Python carries out in a child."""
 BAD = ("crashed", "hung", "the doctor disagrees", "wrong")
 """What must not happen."""
 ACCEPTED = ("whole", "other length", "damaged pictures")
@@ -121,7 +123,7 @@ class Child:
 
     def _start(self) -> subprocess.Popen[str]:
         """Start a process, and a thread that hears it."""
-        words = [sys.executable, "-m", "benchmarks.fuzz_child"]
+        words = [sys.executable, *WORDS]
         process = subprocess.Popen(  # noqa: S603 - ours
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=project_folder()
         )

@@ -50,8 +50,8 @@ def test_a_file_that_is_cut_already_is_used_whole(fifty):
 def test_a_header_that_promises_too_much_does_not_mislead(fifty, monkeypatch):
     before = video.Video.__init__
 
-    def lie(self, path):
-        before(self, path)
+    def lie(self, path, **how):
+        before(self, path, **how)
         self.promised = 53
 
     monkeypatch.setattr(video.Video, "__init__", lie)

@@ -135,8 +135,7 @@ class Video:
                     shape = (frame.width, frame.height, frame.rotation)
                     refuse_size(frame.width, frame.height)
                     refuse_turn(frame)
-                self.seen.frames += 1
-                self.seen.pieced += frame.is_corrupt
+                self.seen.count(frame)
                 yield frame
         self.judge()
         self._judge_end()
@@ -155,7 +154,7 @@ class Video:
         try:
             return packet.decode()
         except (av.FFmpegError, ValueError):
-            self.seen.broken += 1
+            self.seen.count_broken()
             if self.seen.broken > MOST_FRAMES:
                 self.judge()
             return []
@@ -210,18 +209,47 @@ def read(path: Path, clip: Clip, convert: Callable[[av.VideoFrame], T]) -> list[
     Raises:
         VideoError: the file cannot serve as this clip.
     """
-    with contextlib.closing(Video(path)) as video:
-        looks_uncut = clip.frame_end <= video.promised or not 0 < video.promised <= MOST_FRAMES
-        first = max(clip.frame_start - 1, 0) if looks_uncut else 0
-        last = clip.frame_end if looks_uncut and clip.frame_end > 0 else None
-        count, kept = _read_range(video, first, last, convert)
+    (count, first, kept), _ = _through(path, lambda video: _taken(video, clip, convert))
     begin, end = trim(count, clip)
     if begin >= first:
         return kept[begin - first : end - first]
     # The header misled: this file is cut already. It is short, so decoding it once more costs little.
+    return _through(path, lambda video: _read_range(video, 0, end, convert))[0][1]
+
+
+def _taken(video: Video, clip: Clip, convert: Callable[[av.VideoFrame], T]) -> tuple[int, int, list[T]]:
+    """Convert what the header makes one expect of a clip: how many decoded, the first one, the results."""
+    looks_uncut = clip.frame_end <= video.promised or not 0 < video.promised <= MOST_FRAMES
+    first = max(clip.frame_start - 1, 0) if looks_uncut else 0
+    last = clip.frame_end if looks_uncut and clip.frame_end > 0 else None
+    count, kept = _read_range(video, first, last, convert)
+    return count, first, kept
+
+
+def _through(path: Path, use: Callable[[Video], T]) -> tuple[T, int]:
+    """Go through a video and return what comes of it, and how many of its frames are damaged.
+
+    It is decoded strictly; where anything is wrong with it once more, with what is missing filled in. Frames
+    after an error are damaged up to the next one that stands for itself. A decoder that takes not one frame
+    strictly, and all of them otherwise, is strict about what nobody sees.
+
+    Raises:
+        VideoError: it cannot be read, or too much of it is damaged.
+    """
+    with contextlib.closing(Video(path, strict=True)) as video:
+        try:
+            found = use(video)
+        except VideoError:
+            if not video.seen.broken:
+                raise
+        seen = video.seen
+    if not seen.broken:
+        return found, 0
     with contextlib.closing(Video(path)) as video:
-        _, kept = _read_range(video, 0, end, convert)
-    return kept
+        found = use(video)
+    if seen.frames and seen.damaged > _BROKEN_SHARE * (seen.frames + seen.broken):
+        raise VideoError("unreadable", f"{seen.damaged} of {seen.frames + seen.broken} frames are damaged")
+    return found, seen.damaged
 
 
 def _read_range(
@@ -252,17 +280,8 @@ def probe(path: Path, last: int | None = None) -> Probe:
     Raises:
         VideoError: the file cannot be read; its `reason` is one of `REASONS`.
     """
-    with contextlib.closing(Video(path, strict=True)) as video:
-        try:
-            found = _looked(video, last)
-        except VideoError:
-            if not video.seen.broken:
-                raise
-        damaged = video.seen.broken
-    if not damaged:
-        return found
-    with contextlib.closing(Video(path)) as video:
-        return replace(_looked(video, last), damaged=damaged)
+    found, damaged = _through(path, lambda video: _looked(video, last))
+    return replace(found, damaged=damaged)
 
 
 def _looked(video: Video, last: int | None) -> Probe:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
+import av
+
 Reason = Literal[
     "missing",
     "not a file",
@@ -27,7 +29,7 @@ Reason = Literal[
     "too few frames",
     "too many frames",
     "unreadable",
-    "landmarks of another clip",
+    "landmarks do not fit",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
@@ -74,19 +76,36 @@ class VideoError(Exception):
 
 @dataclass(slots=True)
 class Seen:
-    """What came of a stream's packets.
+    """What came of a stream's packets so far.
 
     Attributes:
         frames: that decode.
         pieced: those of them that the decoder pieced together from what it had.
         broken: packets that do not decode.
         discarded: packets that the file itself says are not to be shown (an edit list).
+        damaged: broken packets, and frames between one and the next frame that stands for itself.
+        in_error: a packet was broken, and no frame that stands for itself has come since.
     """
 
     frames: int = 0
     pieced: int = 0
     broken: int = 0
     discarded: int = 0
+    damaged: int = 0
+    in_error: bool = False
+
+    def count(self, frame: av.VideoFrame) -> None:
+        """Count a frame."""
+        self.in_error = self.in_error and not frame.key_frame
+        self.frames += 1
+        self.pieced += frame.is_corrupt
+        self.damaged += self.in_error
+
+    def count_broken(self) -> None:
+        """Count a packet that does not decode."""
+        self.broken += 1
+        self.damaged += 1
+        self.in_error = True
 
     def __str__(self) -> str:
         """Return it in words."""
