@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.recipe import read_toml, revised
 from benchmarks.recipe_base import Recipe
 from benchmarks.recipe_clips import ClipRecipe
+from benchmarks.recipe_hht import HhtFields
 from benchmarks.search_spaces import BLOCKS, SPACES
 from models import zoo
 from utils.errors import BenchError
@@ -225,7 +226,12 @@ _NEVER = frozenset(
     }
 )
 """Fields that say what is compared: they are never searched."""
-_STORED = frozenset({"crop", "margin", "store_size", "quality", "codec"})
+_STORED = frozenset(
+    {
+        *("crop", "margin", "store_size", "quality", "codec"),
+        *(name for name in HhtFields.model_fields if name != "hht_flip"),
+    }
+)
 """Fields of a recipe on pixels that say how clips are prepared: likewise. Margin is another's, too."""
 
 

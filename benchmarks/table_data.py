@@ -71,7 +71,7 @@ def _of_row(row: Row) -> dict[str, Any]:
         "chosen_on_test": row.on_test,
         "frames": first.recipe.get("frames"),
         "size": first.recipe.get("size"),
-        "landmarks": first.recipe.get("landmarks"),
+        "landmarks": first.recipe.get("landmarks") or None,
         "pose_source": first.clips.landmarks or None,
         "skeleton": first.recipe.get("skeleton"),
         "dims": first.recipe.get("dims"),

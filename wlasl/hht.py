@@ -40,8 +40,9 @@ _HALF = 0.5
 """A part is seen in a frame in which so large a share of its joints is."""
 _SLACK = 3
 """Landmarks and frames whose numbers differ by no more go together one by one: the last ones were lost."""
-ABSURD = 4
-"""Landmarks of a clip with more frames by this factor, or fewer, are another clip's."""
+_FEWEST, _MOST = 0.75, 2.5
+"""How many landmarks in time a frame can have: copies of a clip run at 24 to 30 frames a second, some at 60.
+Fewer are a clip's beginning alone; with many more they are another clip's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,9 @@ class Moments(NamedTuple):
         return min(index, last)
 
     @property
-    def absurd(self) -> bool:
-        """Whether the landmarks must be another clip's."""
-        return max(self.frames, self.landmarks) > ABSURD * min(self.frames, self.landmarks) + _SLACK
+    def fit(self) -> bool:
+        """Whether the landmarks can be those of all of the clip's frames."""
+        return _FEWEST * self.frames - _SLACK <= self.landmarks <= _MOST * self.frames + _SLACK
 
 
 def part_joints(joints: Sequence[str]) -> tuple[tuple[int, ...], ...]:

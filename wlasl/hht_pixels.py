@@ -46,7 +46,7 @@ def encode_canvases(path: Path, clip: Clip, view: View, parts: Parts) -> list[by
     """Decode a clip into canvases as the store keeps them.
 
     Raises:
-        VideoError: the file cannot serve as this clip, or the landmarks are those of another.
+        VideoError: the file cannot serve as this clip, or the landmarks do not fit it.
     """
     return each_canvas(path, clip, view, parts, lambda canvases, frame: canvases.encode(frame))
 
@@ -60,7 +60,7 @@ def each_canvas(
     to go with other frames than was thought at first, the clip is decoded once more.
 
     Raises:
-        VideoError: the file cannot serve as this clip, or the landmarks are those of another.
+        VideoError: the file cannot serve as this clip, or the landmarks do not fit it.
     """
     count = len(parts.points)
     moments = Moments(0, count, count)
@@ -68,9 +68,8 @@ def each_canvas(
         canvases = Canvases(view, parts, moments)
         kept = read(path, clip, partial(_numbered, canvases, convert))
         found = Moments(kept[0][0], len(kept), count)
-        if found.absurd:
-            detail = f"{count} landmarks in time, {len(kept)} frames"
-            raise VideoError("landmarks of another clip", detail)
+        if not found.fit:
+            raise VideoError("landmarks do not fit", f"{count} in time, {len(kept)} frames")
         if all(found.at(number) == moments.at(number) for number, _ in kept):
             return [data for _, data in kept]
         moments = found

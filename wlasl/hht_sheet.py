@@ -30,7 +30,7 @@ def canvas_sheet(path: Path, clip: Clip, parts: Parts, chosen: Look, source: str
         source: what found the landmarks, in words.
 
     Raises:
-        BenchError: the file cannot serve as this clip, or the landmarks are another's; the sentence says why.
+        BenchError: the file cannot serve as this clip, or the landmarks do not fit; the sentence says why.
     """
     try:
         seen, found = see_canvases(path, clip, parts, chosen)
@@ -44,7 +44,7 @@ def see_canvases(path: Path, clip: Clip, parts: Parts, chosen: Look) -> tuple[Se
     """Decode a clip through the steps that prepare and load clips; also say in which share a part is seen.
 
     Raises:
-        VideoError: the file cannot serve as this clip, or the landmarks are those of another.
+        VideoError: the file cannot serve as this clip, or the landmarks do not fit it.
     """
     size: list[tuple[int, int]] = []
     shots = each_canvas(path, clip, chosen.view, parts, partial(_taken, size))
