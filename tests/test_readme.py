@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from benchmarks.cli import app
 
 HOME = Path(__file__).resolve().parent.parent
-TEXTS = ("README.md", "CONTRIBUTING.md", "docs/INSTALL.md", "docs/SLURM.md", "docs/TUNING.md")
+GUIDES = ("INSTALL", "RGB", "SLURM", "TUNING")
+TEXTS = ("README.md", "CONTRIBUTING.md", *(f"docs/{name}.md" for name in GUIDES))
 RESULTS = """# Results
 
 ## sample
