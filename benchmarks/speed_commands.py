@@ -83,6 +83,29 @@ def infer(
     _judge(reports, check=check)
 
 
+def train(
+    *,
+    models: Models = None,
+    rounds: Rounds = 3,
+    compiled: Compiled = False,
+    write: Write = False,
+    check: Check = False,
+    as_json: Json = False,
+) -> None:
+    """A training step on one core: fp32, bf16, channels last; and how long the fastest waits for clips."""
+    from benchmarks import speed_train  # noqa: PLC0415
+    from benchmarks.progress import Bars  # noqa: PLC0415
+
+    reports = []
+    for model in models or convolutional():
+        with tempfile.TemporaryDirectory() as name, Bars() as bars:
+            found = speed_train.measured(model, Path(name), rounds, compiled=compiled, progress=bars)
+        remember("train", model, found.as_dict(), write=write)
+        show(found, check=False, as_json=as_json)
+        reports.append(found)
+    _judge(reports, check=check)
+
+
 def _judge(reports: Sequence[Reported], *, check: bool) -> None:
     """Fail where a report misses its mark, if that is asked for."""
     missed = [report.mark for report in reports if not report.met]

@@ -33,8 +33,14 @@ _SHORT = {
     "OpenVINO bf16": "OpenVINO bf16",
     "LiteRT fp32": "LiteRT",
 }
+_TRAIN = """## Training on one core, and waiting for clips
+
+`python -m benchmarks.speed train --model NAME --write`. Times as fast as the engine's own step in fp32;
+in italics what does not count, its first step's loss or gradient being another. *Waits* is the share of its
+time that training with the fastest setting waits for the loader, which on one core shares it with the network;
+2 % are allowed.
+"""
 _TITLES = {
-    "train": "Training on one core",
     "load": "Loading and waiting",
     "movinet": "MoViNet against tf-models-official",
     "growth": "Growth",
@@ -100,6 +106,24 @@ def _infer_row(one: Kept, names: Sequence[str]) -> list[str]:
     return [one.name, f"{_rows(one)[0]['milliseconds']:.0f}", *cells, best, asked]
 
 
+def _train(found: Sequence[Kept]) -> str:
+    """Return what training costs, a network a row."""
+    names = list(dict.fromkeys(row["name"] for one in found for row in _rows(one)))
+    head = ["network", "fp32, ms a clip", *names[1:], "fastest", "by default", "waits", "loading, ms a clip"]
+    body = table(head, (_train_row(one, names[1:]) for one in found))
+    return f"{_TRAIN}\n{body}\n{_machines(found)}"
+
+
+def _train_row(one: Kept, names: Sequence[str]) -> list[str]:
+    """Return a network's row."""
+    rows, report = {row["name"]: row for row in _rows(one)}, one.report
+    cells = [_times(rows[name]) if name in rows else "" for name in names]
+    best = f"**{report['times']:.1f} x** {report['fastest']}"
+    waits = f"{report['waited']:.1%}: {'met' if report['met'] else 'missed'}"
+    first = f"{_rows(one)[0]['milliseconds']:.0f}"
+    return [one.name, first, *cells, best, report["default"], waits, f"{report['feeding']:.1f}"]
+
+
 def _times(row: Mapping[str, Any]) -> str:
     """Return how many times as fast a row is, in italics where it does not keep the accuracy."""
     words = f"{1 / row['ratio']:.1f}"
@@ -119,4 +143,4 @@ def _plain(found: Sequence[Kept]) -> str:
     return "\n".join([*parts, _machines(found)])
 
 
-_SECTIONS: Mapping[str, Callable[[Sequence[Kept]], str]] = {"infer": _infer}
+_SECTIONS: Mapping[str, Callable[[Sequence[Kept]], str]] = {"infer": _infer, "train": _train}
