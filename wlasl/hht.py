@@ -36,6 +36,8 @@ _MESH = "face_"
 """How the names of a face mesh's points begin, where a source has one."""
 _HEADS = 2.0
 """A face grows by no more than so many times the height of its points, above and below."""
+_DUST = 0.01
+"""Hundredths of a pixel are what is left of a whole one in float32: they reach into no other pixel."""
 _HALF = 0.5
 """A part is seen in a frame in which so large a share of its joints is."""
 _SLACK = 3
@@ -204,7 +206,7 @@ def _boxes(points: npt.NDArray[np.float64], more: tuple[float, float], bounds: B
     low, high = np.where(unseen, np.inf, points).min(axis=1), np.where(unseen, -np.inf, points).max(axis=1)
     low, high = np.where(seen[:, None], low, 0), np.where(seen[:, None], high, 0)
     around_it = more[0] + (high - low) * np.array([0, more[1]])
-    low, high = np.floor(low - around_it), np.ceil(high + around_it)
+    low, high = np.floor(low - around_it + _DUST), np.ceil(high + around_it - _DUST)
     lower, upper = np.array(bounds[:2]), np.array(bounds[2:])
     if canvas.parts == "square":
         side = np.minimum((high - low).max(axis=1, keepdims=True), upper - lower)
@@ -249,7 +251,8 @@ def _land(
     """Return, along one axis, the seen part of a span of the frame and its place in the tile."""
     low, high = max(span[0], 0), min(span[1], length - length % 2)
     room = tile[1] - tile[0]
-    scale = room * share / (span[1] - span[0])
-    start = tile[0] + room * (1 - share) / 2
+    used = max(2 * round(room * share / 2), 2)
+    scale = used / (span[1] - span[0])
+    start = tile[0] + (room - used) // 4 * 2
     first, last = (2 * round((start + (edge - span[0]) * scale) / 2) for edge in (low, high))
     return (low, high), (first, min(max(last, first + 2), tile[1]))
