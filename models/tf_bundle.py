@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 import struct
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +27,12 @@ _FOOTER = 48
 _TRAILER = 5  # after each block: one byte for its compression, four for its CRC
 _TYPES = {1: np.float32, 2: np.float64, 3: np.int32, 9: np.int64, 10: np.bool_, 19: np.float16}
 """TensorFlow's numbers for the types that a checkpoint of weights holds; others (strings) are left out."""
+
+
+_MOST_BYTES = 2 << 30
+"""Of a checkpoint, unpacked: the largest MoViNet's with its optimiser's state has a tenth of that."""
+_MOST_TENSORS = 100_000
+_MOST_BITS, _LONGEST_NAME = 63, 4096
 
 
 class Entry(NamedTuple):
@@ -60,7 +68,7 @@ class Bundle:
         kind = np.dtype(_TYPES[entry.type]).newbyteorder("<")
         if entry.size != kind.itemsize * math.prod(entry.shape) or len(raw) != entry.size:
             raise BenchError("The TensorFlow checkpoint is cut off or damaged: fetch it again.")
-        return np.frombuffer(raw, kind).reshape(entry.shape)
+        return np.frombuffer(raw, kind).reshape(entry.shape) if raw else np.empty(entry.shape, kind)
 
 
 def read(path: Path) -> Bundle:
@@ -70,7 +78,7 @@ def read(path: Path) -> Bundle:
         BenchError: nothing there is a TensorFlow checkpoint, there are several, or it is damaged.
     """
     found = parts(path)
-    files = _from_archive(path) if found == [path] else {file.name: file.read_bytes() for file in found}
+    files = _from_archive(path) if found == [path] else _from_files(found)
     names = [name for name in files if name.endswith(".index")]
     if len(names) != 1:
         which = ", ".join(sorted(names)) or "none"
@@ -78,7 +86,7 @@ def read(path: Path) -> Bundle:
     prefix = f"{names[0].removesuffix('.index')}.data-"
     shards = tuple(files[name] for name in sorted(files) if name.startswith(prefix))
     try:
-        entries = dict(_entries(files[names[0]]))
+        entries = dict(islice(_entries(files[names[0]]), _MOST_TENSORS))
     except (LookupError, ValueError, struct.error) as error:
         raise BenchError(f"{path} is not a TensorFlow checkpoint, or it is damaged: {error}.") from error
     if any(entry.shard >= len(shards) for entry in entries.values()):
@@ -86,15 +94,43 @@ def read(path: Path) -> Bundle:
     return Bundle(entries, shards)
 
 
-def _from_archive(path: Path) -> dict[str, bytes]:
-    """Return the checkpoint files in an archive by their names; nothing is unpacked to the disk."""
+def _from_files(found: list[Path]) -> dict[str, bytes]:
+    """Return a checkpoint's files by their names."""
     try:
-        with tarfile.open(path) as archive:
-            members = [member for member in archive.getmembers() if member.isfile()]
-            wanted = [member for member in members if _is_part(member.name)]
-            return {member.name: archive.extractfile(member).read() for member in wanted}  # type: ignore[union-attr]
-    except (tarfile.TarError, EOFError, OSError) as error:
+        _refuse_bomb(sum(file.stat().st_size for file in found), found[0] if found else Path())
+        return {file.name: file.read_bytes() for file in found}
+    except OSError as error:
+        raise BenchError(f"Cannot read {error.filename}: {error.strerror}.") from error
+
+
+def _from_archive(path: Path) -> dict[str, bytes]:
+    """Return the checkpoint files in an archive by their names; nothing is unpacked to the disk.
+
+    The archive is read from its beginning on, so that a bomb is found before it goes off.
+    """
+    files: dict[str, bytes] = {}
+    unpacked = 0
+    try:
+        with tarfile.open(path, "r|gz") as archive:
+            for member in archive:
+                unpacked += member.size
+                _refuse_bomb(unpacked, path)
+                content = archive.extractfile(member) if member.isfile() and _is_part(member.name) else None
+                if content is not None:
+                    files[member.name] = content.read()
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, OverflowError) as error:
         raise BenchError(f"{path} is not an archive of a TensorFlow checkpoint: {error}.") from error
+    return files
+
+
+def _refuse_bomb(unpacked: int, path: Path) -> None:
+    """Refuse what is larger than any checkpoint.
+
+    Raises:
+        BenchError: it is.
+    """
+    if unpacked > _MOST_BYTES:
+        raise BenchError(f"{path} unpacks to more than {_MOST_BYTES >> 30} GB, and was not read.")
 
 
 def parts(path: Path) -> list[Path]:
@@ -123,6 +159,8 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
         if byte < 128:  # noqa: PLR2004 - the eighth bit says that more follow
             return value, at
+        if shift > _MOST_BITS:
+            raise ValueError("a number does not end")
 
 
 def _block(table: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -139,6 +177,8 @@ def _block(table: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
         fresh, at = _varint(block, at)
         length, at = _varint(block, at)
         key = key[:shared] + block[at : at + fresh]
+        if len(key) > _LONGEST_NAME:
+            raise ValueError("a name in it is too long")
         yield key, block[at + fresh : at + fresh + length]
         at += fresh + length
 
@@ -150,7 +190,12 @@ def _entries(table: bytes) -> Iterator[tuple[str, Entry]]:
         raise ValueError("its index does not end as one")
     _, at = _varint(footer, 0)
     _, at = _varint(footer, at)  # past the handle of the block of metadata
+    end = 0
     for _, handle in _block(table, footer[at:]):
+        begin, place = _varint(handle, 0)
+        if begin < end:
+            raise ValueError("its blocks lie over each other")
+        end = begin + _varint(handle, place)[0]
         for key, value in _block(table, handle):
             entry = _entry(value)
             if key and entry.type in _TYPES:  # the empty key is the header

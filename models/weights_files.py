@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+import zipfile
 from pathlib import Path
 
 from utils.errors import BenchError
@@ -11,6 +13,9 @@ _GZIP = b"\x1f\x8b"
 _LFS = b"version https://git-lfs"
 _PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml")
 _HEAD = 1024  # bytes that are looked at to tell what a file is
+_ZIP = b"PK\x03\x04"
+_PACKED, _SLACK = 8, 64 << 20
+"""A checkpoint may hold so many times its size, and a little: torch packs nothing, bombs a thousandfold."""
 _LENGTH = 8  # of the number that a safetensors file begins with; a JSON table follows
 
 
@@ -18,9 +23,12 @@ def beginning(path: Path) -> bytes:
     """Return the first bytes of a file, after refusing what is plainly no checkpoint.
 
     Raises:
-        BenchError: it is missing, unreadable, empty, a web page or a pointer of Git LFS.
+        BenchError: it is missing, no file, unreadable, empty, a web page or a pointer of Git LFS.
     """
     try:
+        # Opening a pipe would wait for whoever writes into it.
+        if not (stat.S_ISREG(path.stat().st_mode) or path.is_dir()):
+            raise BenchError(f"{path} is no file, but a pipe or a device.")
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except FileNotFoundError as error:
@@ -82,3 +90,22 @@ def digest(path: Path) -> str:
     except OSError as error:
         raise BenchError(f"Cannot read {path}: {error.strerror}.") from error
     raise BenchError(f"{path} holds no weights.")
+
+
+def refuse_bomb(path: Path) -> None:
+    """Refuse a zip file of weights that would take many times its own size in memory.
+
+    Raises:
+        BenchError: it would.
+    """
+    try:
+        if not beginning(path).startswith(_ZIP):
+            return
+        size = path.stat().st_size
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(info.file_size for info in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # whoever reads it says what is wrong with it
+    if unpacked > _PACKED * size + _SLACK:
+        times = unpacked / size
+        raise BenchError(f"{path} would unpack to {times:,.0f} times its size, and was not read.")

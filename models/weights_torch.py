@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from models import movinet_weights
-from models.weights_files import is_safetensors, is_tensorflow
+from models.weights_files import is_safetensors, is_tensorflow, refuse_bomb
 from utils.errors import BenchError
 from utils.imports import optional
 
@@ -37,6 +37,8 @@ KNOWN_BY = {
 }
 """A name that the weights of only one kind of network have."""
 
+_DEEP = 4
+"""Wrappers lie in wrappers so many deep, and no deeper."""
 _CODE = re.compile(r"GLOBAL ([\w.]+)")
 
 
@@ -132,6 +134,7 @@ def _numpy_numbers() -> AbstractContextManager[None]:
 
 def _torch(path: Path) -> object:
     """Read what torch.save wrote, tensors and plain values only."""
+    refuse_bomb(path)
     try:
         with _numpy_numbers(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # about pickles that are then refused in words
@@ -156,22 +159,22 @@ def _unreadable(path: Path, error: Exception) -> BenchError:
     )
 
 
-def _unwrapped(content: object) -> Table | None:
-    """Return the table of tensors in a checkpoint, looking into its wrappers."""
-    if not isinstance(content, Mapping):
+def _unwrapped(content: object, depth: int = 0) -> Table | None:
+    """Return the table of tensors in a checkpoint, looking into its wrappers, a few deep."""
+    if not isinstance(content, Mapping) or depth > _DEEP:
         return None
     table = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
     if table:
         return _bare(table)
     inner = (content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping))
-    return next((found for value in inner if (found := _unwrapped(value))), None)
+    return next((found for value in inner if (found := _unwrapped(value, depth + 1))), None)
 
 
 def _bare(table: Table) -> Table:
     """Take off what stands before every name."""
-    for prefix in PREFIXES:
+    for prefix in PREFIXES * _DEEP:
         if all(name.startswith(prefix) for name in table):
-            return _bare({name.removeprefix(prefix): tensor for name, tensor in table.items()})
+            table = {name.removeprefix(prefix): tensor for name, tensor in table.items()}
     return table
 
 
