@@ -21,6 +21,8 @@ from wlasl.subsets import DataSet
 
 _NAMED = 5
 """How many ids a line names before it says how many more there are."""
+_LINE = 20
+"""How many ids of a note are all written."""
 _HERE = ("file at hand", "readable", "share", "glosses")
 _WORDS = {
     "missing": "gone since the folder was listed",
@@ -125,8 +127,10 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _ids(ids: Sequence[str]) -> str:
-    """Write ids after a note, where there are any."""
-    return f": {', '.join(ids)}" if ids else ""
+    """Write ids after a note, where there are any: all of a line's worth, else the first and how many."""
+    if len(ids) <= _LINE:
+        return f": {', '.join(ids)}" if ids else ""
+    return f": {len(ids):,}, {_few(ids)}"
 
 
 def _metadata(found: Audit) -> Table:

@@ -214,7 +214,9 @@ def complete(recipe: Recipe, inputs: Inputs, weights_file: Path | None) -> Recip
 
         changes["landmarks"] = short_name(landmarks)
     if weights_file is not None:
-        name = recipe.weights if chain.is_run(recipe.weights) else weights_file.name
+        # What is known by a name keeps it: the same line asks for the same run before and after.
+        told = recipe.weights == "kinetics" or chain.is_run(recipe.weights)
+        name = recipe.weights if told else weights_file.name
         changes.update(weights=name, weights_sha256=weights.digest(weights_file))
     return revised(recipe, **changes)
 

@@ -8,6 +8,7 @@ from benchmarks.metrics import spread
 from benchmarks.published import Published
 from benchmarks.schema import Record
 from benchmarks.table import Board, Measure, Row, title
+from wlasl.datasets.kinds import kind_of
 from wlasl.landmarks.joints import SKELETONS
 
 NONE = "-"
@@ -242,7 +243,15 @@ def rates(published: Published) -> str:
 
 def caption(board: Board) -> str:
     """Say which test clips a board is over."""
-    return f"{board.clips} of {board.official} official test clips (fingerprint {board.test or NONE})"
+    return (
+        f"{board.clips} of {board.official} {_official(board)}test clips (fingerprint {board.test or NONE})"
+    )
+
+
+def _official(board: Board) -> str:
+    """Return what test clips are called before the word: nothing where their authors made no parts."""
+    kind = kind_of(board.rows[0].first.split)
+    return "official " if kind is None or kind.official else ""
 
 
 def warning(board: Board, others: int) -> str:
@@ -258,7 +267,7 @@ def warning(board: Board, others: int) -> str:
         words.append(f"Other labels ({labels}): not comparable with {title(size)}.")
     if board.clips < board.official:
         words.append(
-            f"{board.official - board.clips} official test clips were not at hand:"
+            f"{board.official - board.clips} {_official(board)}test clips were not at hand:"
             " these numbers are not comparable with published ones."
         )
     if others:

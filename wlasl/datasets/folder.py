@@ -147,6 +147,7 @@ KIND = Kind(
     title="a folder of class folders",
     variable="FOLDER_ROOT",
     read=read,
+    official=False,
     parts="its own folders, or dealt here",
     needs="It holds train/, val/ and test/ with a folder of videos per gloss in each, or glosses alone.",
 )

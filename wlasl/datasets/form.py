@@ -45,6 +45,7 @@ class Kind:
         classes: how many classes it has by its authors; None likewise.
         signers: how many signers each part has by its authors; none where they do not say.
         needs: what its folder must hold, in a sentence.
+        official: whether the parts are its authors'.
         url: where it is published.
     """
 
@@ -54,6 +55,7 @@ class Kind:
     read: Callable[[Path], Found]
     parts: str
     needs: str
+    official: bool = True
     url: str = ""
     clips: Mapping[Part, int] = field(default_factory=dict)
     classes: int | None = None
