@@ -139,7 +139,7 @@ def _solve(layer: Any, features: Tensor) -> None:  # noqa: ANN401
     rows = ((features - centre) / spread).double()
     wanted = torch.eye(SIGNS, dtype=torch.double)[torch.arange(len(rows)) % SIGNS] - 1 / SIGNS
     kernel = rows @ rows.T
-    ridge = 0.01 * kernel.diagonal().mean() * torch.eye(len(rows), dtype=torch.double)
+    ridge = 0.1 * kernel.diagonal().mean() * torch.eye(len(rows), dtype=torch.double)
     solved = (rows.T @ torch.linalg.solve(kernel + ridge, wanted)).float().T * _SHARPNESS / spread
     layer.weight.zero_()
     layer.bias.zero_()

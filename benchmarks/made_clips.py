@@ -1,4 +1,4 @@
-"""Clips of pixels made for measuring: a sign is where a coloured spot begins and which way it goes."""
+"""Clips of pixels made for measuring: a sign is a colour, and the way that a spot of it goes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def made_clip(sign: int, signs: int, shape: tuple[int, int], key: int) -> npt.ND
     grid = (np.arange(size) + 0.5) / size
     noise = rng.integers(0, 40, (size, size, 3), np.uint8)
     colour = np.array([120 + 100 * math.cos(angle + turn) for turn in (0, 2.1, 4.2)])
-    clip = np.repeat(noise[None], frames, 0)
+    clip = np.repeat((noise + colour[::-1] / 3).astype(np.uint8)[None], frames, 0)
     for frame, step in zip(clip, along, strict=True):
         row, column = middle + step * np.array([math.sin(angle), math.cos(angle)])
         inside = (grid[:, None] - row) ** 2 + (grid[None] - column) ** 2 < _SPOT**2

@@ -37,8 +37,8 @@ _TRAIN = """## Training on one core, and waiting for clips
 
 `python -m benchmarks.speed train --model NAME --write`. Times as fast as the engine's own step in fp32;
 in italics what does not count, its first step's loss or gradient being another. *Waits* is the share of its
-time that training with the fastest setting waits for the loader, which on one core shares it with the network;
-2 % are allowed.
+time that training with the fastest setting waits for the loader, which on one core shares it with the
+network; 2 % are allowed.
 """
 _TITLES = {
     "load": "Loading and waiting",
