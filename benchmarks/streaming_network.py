@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -85,6 +86,7 @@ class Streamer:
     @torch.inference_mode()
     def run(self, batches: Batches, progress: Progress) -> Streams:
         """Stream every batch and return what came out."""
+        clips: Tensor | None = None
         for batch in batches.epoch(0):
             (clips,) = self._inputs(batch)
             logits = torch.stack(list(frame_by_frame(self._network, clips)))
@@ -95,8 +97,16 @@ class Streamer:
         parity = Parity(
             whole=self._whole, prefix=self._prefix, bound=BOUND, clips=views, prefixes=self._prefixes
         )
+        if not parity.holds and clips is not None:
+            parity = parity.model_copy(update={"double": self._in_double(clips[:1])})
         chances = self._chances / self._views[:, None]
         return Streams(chances, self._frames / self._views, np.array(self._settled), parity)
+
+    def _in_double(self, clip: Tensor) -> float:
+        """Return how far one clip [1, 3, T, H, W] is from the whole in double precision."""
+        network = copy.deepcopy(self._network).double()
+        *_, last = frame_by_frame(network, clip.double())
+        return difference(network(clip.double()), last)
 
     def _note(self, logits: Tensor, indices: npt.NDArray[np.int64]) -> None:
         """Add what was said of some views [T, B, classes] after each tenth of them."""

@@ -50,6 +50,8 @@ class Parity(_Part):
         bound: what both must stay below.
         clips: how many views were compared as a whole.
         prefixes: how many beginnings of clips.
+        double: `whole` of one view in double precision, where single precision is above the bound: what is
+            left then is no rounding. None where that was not needed.
     """
 
     whole: float
@@ -57,6 +59,7 @@ class Parity(_Part):
     bound: float
     clips: int
     prefixes: int
+    double: float | None = None
 
     @property
     def holds(self) -> bool:

@@ -57,8 +57,17 @@ def _parity(parity: Parity) -> str:
     return (
         f"Frame by frame {outcome} the whole clip: logits differ by at most {parity.whole:.1e} of the largest"
         f" over {parity.clips} views, and by {parity.prefix:.1e} after {parity.prefixes} beginnings"
-        f" (bound {parity.bound:.0e})."
+        f" (bound {parity.bound:.0e}).{_in_double(parity)}"
     )
+
+
+def _in_double(parity: Parity) -> str:
+    """Say whether a difference is rounding; nothing where there is none worth the name."""
+    if parity.double is None:
+        return ""
+    rounding = parity.double < parity.whole / 1000
+    what = "it is single precision's rounding" if rounding else "it is no rounding"
+    return f" In double precision one view differs by {parity.double:.1e}: {what}."
 
 
 def _cost(cost: StreamCost) -> str:

@@ -23,7 +23,9 @@ from benchmarks.streaming_network import (  # noqa: E402
     tenths,
 )
 from benchmarks.streaming_records import read_streams, streams_path  # noqa: E402
+from benchmarks.streaming_report import _parity  # noqa: E402
 from models import zoo  # noqa: E402
+from models.movinet import MoViNet  # noqa: E402
 from utils.errors import BenchError  # noqa: E402
 from utils.progress import Silent  # noqa: E402
 from wlasl.loader import Batch  # noqa: E402
@@ -81,18 +83,43 @@ def test_frame_by_frame_is_the_whole_clip_and_every_beginning_of_it(variant):
     np.testing.assert_allclose(found.chances.sum(2), 1)
 
 
-def test_a_network_that_forgets_is_found_out():
-    network = streaming()
-    remembers = network.forward_stream
+class Forgetful(MoViNet):
+    """Keeps the states of convolutions that it was given first."""
 
-    def forgets(clips, states):
-        logits, new = remembers(clips, states)
+    def forward_stream(self, clips, states):
+        logits, new = super().forward_stream(clips, states)
         return logits, {name: old if "stream_buffer" in name else new[name] for name, old in states.items()}
 
-    network.forward_stream = forgets
+
+class Coarse(MoViNet):
+    """Answers a little beside the whole clip: in single precision alone, or always."""
+
+    always = False
+
+    def forward_stream(self, clips, states):
+        logits, new = super().forward_stream(clips, states)
+        return logits + (1e-3 if self.always or logits.dtype == torch.float32 else 0), new
+
+
+def test_a_network_that_forgets_is_found_out():
+    network = streaming()
+    network.__class__ = Forgetful
     found = Streamer(network, as_input, (3, CLASSES)).run(Clips(), Silent())
     assert not found.parity.holds
     assert found.parity.prefix > 10 * BOUND
+    assert found.parity.double > BOUND
+
+
+@pytest.mark.parametrize(("always", "said"), [(False, "precision's rounding"), (True, "it is no rounding")])
+def test_rounding_is_told_from_an_error_in_double_precision(always, said):
+    network = streaming()
+    network.__class__ = Coarse
+    network.always = always
+    parity = Streamer(network, as_input, (3, CLASSES)).run(Clips(), Silent()).parity
+    assert not parity.holds
+    assert (parity.double > BOUND) == always
+    assert "DOES NOT EQUAL" in _parity(parity)
+    assert said in _parity(parity)
 
 
 @pytest.mark.parametrize(
