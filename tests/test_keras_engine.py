@@ -19,6 +19,7 @@ from benchmarks.engine import Job
 from benchmarks.fitting import Step
 from benchmarks.keras_engine import BEST, KerasEngine, KerasLearner
 from benchmarks.keras_network import normalised
+from benchmarks.keras_optim import clipped
 from benchmarks.keras_runtime import keras, tf
 from benchmarks.keras_state import pack, unpack
 from benchmarks.recipe import resolve
@@ -59,6 +60,10 @@ def build(classes, *, dropout=None, drop_path=None, frames, size, odd=None):
 
 def build_with_hidden_randomness(classes, **options):
     return build(classes, odd=lambda x: x + tf.random.uniform(tf.shape(x)), **options)
+
+
+def build_for_any_length(classes, **options):
+    return build(classes, **{**options, "frames": None})
 
 
 def build_for_fp32_only(classes, **options):
@@ -106,6 +111,7 @@ def add_rows(patch):
         ("tiny", "build"),
         ("hidden", "build_with_hidden_randomness"),
         ("fp32-only", "build_for_fp32_only"),
+        ("ragged", "build_for_any_length"),
     ):
         row = zoo.System(
             name=name,
@@ -182,6 +188,33 @@ def test_it_learns_what_can_be_learnt_and_chooses_the_best_epoch_on_val(tmp_path
     np.testing.assert_allclose(np.exp(scores).sum(1), 1, atol=1e-5)
     assert fitted.history[fitted.chosen_epoch]["val_top1"] == max(row["val_top1"] for row in fitted.history)
     assert len(fitted.history) == 12
+
+
+def test_whole_clips_are_scored_at_lengths_of_their_own(tmp_path):
+    whole = Clips(3, batch_size=1)
+    batches = [
+        Batch(np.repeat(batch.inputs, repeats, axis=1), batch.labels, batch.indices)
+        for repeats, batch in zip((1, 3, 2), whole.epoch(0), strict=True)
+    ]
+    whole.epoch = lambda _: iter(batches)
+    a_recipe = recipe("ragged", test_sampling="whole")
+    keras_runtime.start("cpu")
+    one = KerasLearner(a_recipe, Job(CLASSES, zoo.system("ragged").input, tmp_path, device="cpu"))
+    found = one.scores(whole)
+    for batch in batches:
+        clips = normalised(tf.constant(batch.inputs), zoo.system("ragged").input)
+        alone = tf.nn.log_softmax(one.network(clips, training=False)).numpy()
+        np.testing.assert_allclose(found[batch.indices], alone, atol=1e-5)
+
+
+def test_a_gradient_is_held_with_the_others_or_by_itself():
+    gradients = [tf.constant([3.0, 4.0]), tf.constant([0.6, 0.8])]
+    norm = tf.linalg.global_norm(gradients)
+    together = clipped(resolve("movinet-a0", "100", {"clip_norm": 1.0}), gradients, norm)
+    assert float(tf.linalg.global_norm(together)) == pytest.approx(1, abs=1e-5)
+    each = clipped(resolve("movinet-a0", "100", {"clip_norm": 1.0, "clip_each": True}), gradients, norm)
+    assert [float(tf.norm(one)) for one in each] == pytest.approx([1, 1], abs=1e-5)
+    assert clipped(resolve("movinet-a0", "100", {"clip_norm": None}), gradients, norm) is gradients
 
 
 def test_what_trains_has_no_place_for_the_test_part():
