@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+from benchmarks.chaos_nodes import Nurse, crash, lab
 from benchmarks.chaos_row import Row
 from benchmarks.chaos_scene import Scene, at_work, kill, until
 from benchmarks.pulse import pulses
 from slurm.asking import ask
 from slurm.ledger import Ledger
-from slurm.plan import DOOR
-from utils.errors import FAILURE, BenchError
 
-LAB = DOOR.parent / ".ci" / "slurm"
 PATIENCE = 600.0
 """Seconds after which what is missing counts as lost."""
 WAITS = "wlasl_bench.py"
@@ -48,20 +46,22 @@ def faults(scene: Scene, count: int, crashes: int, kinds: Sequence[str] = KINDS)
         thread.join()
     again = len(jobs(scene)) - scene.size.runs
     done = dict.fromkeys(("kill", "requeue", "scancel", "crash"), 0)
+    nurse = Nurse(scene.say)
     end = time.monotonic() + PATIENCE
     while scene.done() < scene.size.runs and time.monotonic() < end:
         while active(scene) and scene.done() < scene.size.runs:
+            nurse.look()
             time.sleep(scene.random.uniform(0.3, 1.2))
             kind = _due(scene, done, (count, crashes, kinds))
             if kind and _hit(scene, kind, sum(done.values())):
                 done[kind] += 1
         scene.submit("slurm")
         time.sleep(2)
-    finish(scene)
+    finish(scene, nurse)
     told = f"{done['kill']} KILL, {done['requeue']} requeue, {done['scancel']} scancel"
     told += f", {done['crash']} node crashes, submitted twice at once ({again} jobs too many)"
     enough = sum(done.values()) >= count + crashes
-    return Row("Slurm: faults of all kinds", told, scene.audit(), enough and again == 0)
+    return Row("Slurm: faults of all kinds", told, scene.audit(), enough and again == 0, nurse.note())
 
 
 def _due(scene: Scene, done: Mapping[str, int], wanted: tuple[int, int, Sequence[str]]) -> str:
@@ -129,21 +129,13 @@ def _name(process: int) -> str:
         return "nobody"
 
 
-def crash(scene: Scene, node: int) -> None:
-    """Cut a node's power, wait until Slurm has noticed, and bring the node back."""
-    scene.say(lab("crash-node", str(node)))
-    until(lambda: "down" in _nodes().get(f"node{node}", ""), 90, f"Slurm to miss node{node}")
-    lab("start-node", str(node))
-    until(lambda: "down" not in _nodes().get(f"node{node}", "down"), 60, f"node{node} to come back")
-    scene.say(f"node{node} is back")
-
-
 def controller_away(scene: Scene, seconds: float) -> Row:
     """Stop the controller in the middle of a sweep; submit and look while it is away; start it again."""
     scene.plan()
+    nurse = Nurse(scene.say)
     scene.submit("slurm")
-    until(lambda: scene.done() >= scene.size.runs // 4, 240, "the first results")
-    until(lambda: bool(_at_work(scene)), 120, "runs at work", poll=0.02)
+    until(nurse.while_waiting(lambda: scene.done() >= scene.size.runs // 4), 240, "the first results")
+    until(nurse.while_waiting(lambda: bool(_at_work(scene))), 120, "runs at work", poll=0.02)
     before, wrong = scene.done(), 0
     lab("stop-controller")
     scene.say("the controller is away")
@@ -155,20 +147,30 @@ def controller_away(scene: Scene, seconds: float) -> Row:
         time.sleep(seconds / 6)
     lab("start-controller")
     scene.say(f"the controller is back; {scene.done() - before} results came meanwhile")
-    finish(scene)
-    note = f"status was wrong {wrong} times" if wrong else ""
+    finish(scene, nurse)
+    notes = [f"status was wrong {wrong} times" if wrong else "", nurse.note()]
+    note = "; ".join(filter(None, notes))
     return Row("Slurm: controller away", f"{seconds:.0f} s without", scene.audit(), not wrong, note)
 
 
-def finish(scene: Scene) -> None:
-    """Submit what is missing until all is there, and wait for the queue to be empty."""
+def finish(scene: Scene, nurse: Nurse | None = None) -> None:
+    """Submit what is missing until all is there, and wait for the queue to be empty.
+
+    Nodes that Slurm has taken out of service meanwhile are said and brought back: nobody else does it.
+    """
     end = time.monotonic() + PATIENCE
+    watched = (nurse or Nurse(scene.say)).while_waiting
     while scene.done() < scene.size.runs and time.monotonic() < end:
-        until(lambda: not active(scene) or scene.done() >= scene.size.runs, 300, "the sweep to end")
+        until(watched(partial(_idle, scene)), 300, "the sweep to end")
         if scene.done() < scene.size.runs:
             scene.submit("slurm")
             time.sleep(2)
-    until(lambda: not active(scene), 240, "the queue to be empty")
+    until(watched(lambda: not active(scene)), 240, "the queue to be empty")
+
+
+def _idle(scene: Scene) -> bool:
+    """Say whether Slurm has nothing left to do for this scene, or all is there."""
+    return not active(scene) or scene.done() >= scene.size.runs
 
 
 def active(scene: Scene) -> bool:
@@ -185,22 +187,3 @@ def jobs(scene: Scene) -> dict[str, str]:
         return {"?": "PENDING"}
     rows = (line.split("|", 2) for line in answer.out.splitlines())
     return {job: state for job, state, name in rows if name in names}
-
-
-def _nodes() -> dict[str, str]:
-    """Return the states of the nodes."""
-    answer = ask(["sinfo", "-h", "-N", "-o", "%N %T"])
-    rows: Sequence[list[str]] = [line.split() for line in answer.out.splitlines()] if answer else []
-    return {row[0]: row[1] for row in rows if len(row) == 2}  # noqa: PLR2004 - name and state
-
-
-def lab(*words: str) -> str:
-    """Do something to the tests' own Slurm, and return what `.ci/slurm` said.
-
-    Raises:
-        BenchError: it failed.
-    """
-    done = subprocess.run([str(LAB), *words], capture_output=True, text=True, check=False)  # noqa: S603 - ours
-    if done.returncode:
-        raise BenchError(f".ci/slurm {' '.join(words)}: {done.stderr.strip()}", exit_code=FAILURE)
-    return done.stdout.strip()

@@ -47,6 +47,7 @@ _KILLED = (
 _WARNED = re.compile(r"this job is (preempted|timed-out)\.")
 _TASK = re.compile(r"^srun: error: .*: tasks? [\d,-]+: ([A-Z][a-z ]+)", re.MULTILINE)
 _SIGNALS = {signal.strsignal(number): number for number in signal.valid_signals() if signal.strsignal(number)}
+_RELEASE = "scontrol release JOB lets it go"
 _WAITS = {
     "Priority": "other jobs come first",
     "Resources": "no node is free yet",
@@ -59,7 +60,17 @@ _WAITS = {
     "PartitionDown": "its partition is down",
     "PartitionInactive": "its partition is closed",
     "Reservation": "its reservation has not begun",
+    "Licenses": "no licence is free",
+    "Prolog": "its node gets ready",
+    "Cleaning": "what is left of its last attempt is cleared away",
+    "NodeDown": "its node is down",
+    "Nodes required for job are DOWN": "its nodes are down or drained; an administrator brings them back",
+    "launch failed requeued held": f"its node could not start it, so Slurm holds it; {_RELEASE}",
+    "job requeued in held state": f"put back into the queue and held; {_RELEASE}",
+    "JobHoldMaxRequeue": f"requeued too often, so Slurm holds it; {_RELEASE}",
 }
+_LIMITS = ("Assoc", "QOS", "MaxJobs", "MaxCpu", "MaxNode", "MaxMem")
+"""How the words begin for a limit of an account, a user or a quality of service."""
 _NEVER = (
     "PartitionConfig",
     "PartitionNodeLimit",
@@ -74,9 +85,13 @@ _NEVER = (
 
 def waits(reason: str) -> str:
     """Say why a job waits, of Slurm's word for it; a word without a sentence here stays as it is."""
-    word = reason.strip("()").partition(",")[0]
+    word = reason.strip("()").partition(",")[0].strip()
+    # What is a sentence of Slurm's own has underscores for spaces in some of its columns.
+    word = word if word in _WAITS else word.replace("_", " ")
     if word in _NEVER:
         return f"can never start as it was submitted ({word})"
+    if word.startswith(_LIMITS) and word not in _WAITS:
+        return f"a limit of its account or user is reached ({word})"
     return _WAITS.get(word, shortened(word))
 
 

@@ -12,10 +12,11 @@ from random import Random
 
 import pytest
 
-from benchmarks import chaos, chaos_local, chaos_slurm, chaos_submit
+from benchmarks import chaos, chaos_local, chaos_nodes, chaos_slurm, chaos_submit
 from benchmarks.chaos_audit import Audit
 from benchmarks.chaos_row import Row, table
 from benchmarks.chaos_scene import Scene, Size
+from slurm.asking import Answer
 from utils.errors import BenchError
 
 HOME = Path(__file__).resolve().parent.parent
@@ -74,6 +75,61 @@ def test_jobs_of_slurm_are_killed_and_requeued_and_nothing_is_lost(scene, slurm)
 def test_a_submitter_is_killed_around_sbatch_and_nothing_is_submitted_twice(scene, slurm):
     assert slurm.nodes
     clean(chaos_submit.killed_submitter(scene(4, 2, 0.0), 1))
+
+
+class Nodes:
+    """Stands for sinfo and scontrol: two nodes, of which Slurm has drained some."""
+
+    def __init__(self, **states):
+        self.states, self.asked, self.answers = states, [], True
+
+    def __call__(self, command):
+        if not self.answers:
+            return None
+        self.asked.append(list(command))
+        if command[0] == "sinfo":
+            rows = [f"{node}|{state}|{why}" for node, (state, why) in self.states.items()]
+            return Answer(0, "".join(f"{row}\n" for row in rows), "")
+        node = command[2].removeprefix("NodeName=")
+        self.states[node] = ("idle", "none")
+        return Answer(0, "", "")
+
+
+def test_drained_nodes_are_said_and_brought_back(monkeypatch):
+    monkeypatch.setattr(chaos_nodes, "_EVERY", 0.0)
+    slurm = Nodes(node1=("drained", "Kill task failed"), node2=("draining*", "Prolog error"))
+    said = []
+    nurse = chaos_nodes.Nurse(said.append, slurm)
+    assert chaos_nodes.out(slurm) == {
+        "node1": "drained (Kill task failed)",
+        "node2": "draining* (Prolog error)",
+    }
+    assert nurse.while_waiting(lambda: True)() is True
+    assert chaos_nodes.out(slurm) == {}
+    assert said == [
+        "node1 is drained (Kill task failed): resumed",
+        "node2 is draining* (Prolog error): resumed",
+    ]
+    assert nurse.note() == "nodes resumed: 1 drained (Kill task failed), 1 draining* (Prolog error)"
+    assert ["scontrol", "update", "NodeName=node2", "State=RESUME"] in slurm.asked
+
+
+def test_sound_nodes_and_a_silent_controller_are_left_alone(monkeypatch):
+    monkeypatch.setattr(chaos_nodes, "_EVERY", 0.0)
+    slurm = Nodes(node1=("idle", "none"), node2=("down*", "Not responding"))
+    nurse = chaos_nodes.Nurse(print, slurm)
+    nurse.look()
+    slurm.answers = False
+    nurse.look()
+    assert (nurse.note(), [words[0] for words in slurm.asked]) == ("", ["sinfo"])
+
+
+def test_nobody_asks_for_the_nodes_all_the_time():
+    slurm = Nodes(node1=("idle", "none"))
+    nurse = chaos_nodes.Nurse(print, slurm)
+    for _ in range(50):
+        nurse.look()
+    assert len(slurm.asked) == 1
 
 
 def test_a_row_that_is_wrong_says_so():

@@ -56,3 +56,10 @@ def test_one_that_is_up_is_left_as_it_is(slurm):
     assert done.returncode == 0, done.stderr
     assert "already" in done.stdout
     assert time.monotonic() - began < 20
+
+
+def test_a_node_is_not_drained_because_the_machine_is_busy():
+    text = SCRIPT.read_text()
+    told = dict(line.split("=", 1) for line in text.splitlines() if line.startswith("UnkillableStepTimeout="))
+    assert int(told["UnkillableStepTimeout"]) >= 300
+    assert text.index("resume_drained\n        until_it 30 'the nodes' all_up") > 0

@@ -318,3 +318,35 @@ def test_memory_that_ran_out_is_known_by_its_words(line):
 
 def test_ordinary_words_are_not_about_memory():
     assert not words.about_memory("peak memory 812 MB; the room of zoomed clips; bloom_kill")
+
+
+REASONS = {
+    "launch failed requeued held": "its node could not start it, so Slurm holds it; scontrol release",
+    "launch_failed_requeued_held": "its node could not start it, so Slurm holds it; scontrol release",
+    "(launch failed requeued held)": "its node could not start it",
+    "job_requeued_in_held_state": "put back into the queue and held; scontrol release",
+    "JobHoldMaxRequeue": "requeued too often, so Slurm holds it",
+    "Nodes_required_for_job_are_DOWN,_DRAINED_or_reserved_for_jobs_in_higher_priority_partitions": (
+        "its nodes are down or drained"
+    ),
+    "ReqNodeNotAvail, UnavailableNodes:node[1-2]": "its nodes are not available",
+    "QOSMaxJobsPerUserLimit": "a limit of its account or user is reached (QOSMaxJobsPerUserLimit)",
+    "AssocGrpGRES": "a limit of its account or user is reached (AssocGrpGRES)",
+    "QOSNotAllowed": "can never start as it was submitted (QOSNotAllowed)",
+    "Resources": "no node is free yet",
+    "SomethingNew": "SomethingNew",
+    "": "",
+}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_why_a_job_waits_is_said_in_words(reason):
+    assert words.waits(reason).startswith(REASONS[reason])
+    assert reason in ("", "SomethingNew") or words.waits(reason) != reason
+
+
+def test_a_job_that_slurm_holds_waits_and_says_how_it_goes_on():
+    held = Queued("PENDING", "launch failed requeued held", restarts=1)
+    said = state_of(Evidence(job=("7", 0), submitted="submitted", answered=True, queued=held))
+    assert said.kind == "waiting"
+    assert said.reason.endswith("scontrol release JOB lets it go")
