@@ -71,6 +71,8 @@ def _of_row(row: Row) -> dict[str, Any]:
         "chosen_on_test": row.on_test,
         "frames": first.recipe.get("frames"),
         "size": first.recipe.get("size"),
+        "views": first.recipe.get("views"),
+        "test_sampling": first.recipe.get("test_sampling"),
         "landmarks": first.recipe.get("landmarks") or None,
         "pose_source": first.clips.landmarks or None,
         "skeleton": first.recipe.get("skeleton"),
