@@ -34,8 +34,8 @@ How these numbers come about:
 - A run that chose its checkpoint on test, as only the reproduction of a paper that did so may, is badged
   **chosen on test**. It stands below the others without a rank, and is averaged with none of them.
 - Recipe is the nearest of the model's named recipes (`as-published` has its authors' defects, `fixed` has
-  not), then every field that differs from it. Where a model has no named ones, the fields in which its rows
-  differ stand there.
+  not), then every field that differs from it. A row that is nearest to what its model does when no recipe is
+  named has no name there: only fields in which the model's rows differ.
 - Landmarks is what found the joints that a network saw; a dash is a network of pixels. It alone moves this
   task by tens of points. Networks of landmarks and of pixels are ranked together only over the same clips.
 - A failed run is listed with its reason. A record that was changed after its run is listed, and averaged
@@ -64,6 +64,11 @@ _ABOUT_EXTRA = """\
   trained on 12 of the test clips of this one.
 """
 
+_ABOUT_VIEWS = """\
+- Input is what a network sees of a clip at once. "3 views": at test the probabilities of three such views are
+  averaged. "Whole at test": there it sees all of the clip, however long.
+"""
+
 _ABOUT_PUBLISHED = """\
 As printed, in percent, from `published.csv`, which also holds the quoted text and notes. Only numbers that
 were read in the original are here. They are not ranked with ours: protocols differ. `n` is the official
@@ -78,7 +83,9 @@ def readme(table: Table) -> str:
     probed = any(row.probes.runs for row in rows_of(table))
     untrained = any(record.zero_shot for row in rows_of(table) for record in row.records)
     chained = any(text.extras(row) != text.NONE for row in rows_of(table))
-    about = _ABOUT_EXTRA * chained + _ABOUT_PROBES * probed + _ABOUT_ZERO_SHOT * untrained
+    viewed = any(text.views(row.first.recipe) for row in rows_of(table))
+    about = _ABOUT_VIEWS * viewed + _ABOUT_EXTRA * chained
+    about += _ABOUT_PROBES * probed + _ABOUT_ZERO_SHOT * untrained
     parts = [_INTRODUCTION + about]
     if not table.sections:
         parts.append("No runs yet: `bench run --model movinet-a3 --split sample` makes the first one.\n")

@@ -15,6 +15,10 @@ from benchmarks.recipe import of_line, resolve, restored, to_toml
 from benchmarks.recipe_published import PublishedFields
 from benchmarks.recipe_table import TABLE, named
 from benchmarks.recipe_table_pixels import BY_SPLIT, PIXELS
+from benchmarks.records import write_record
+from benchmarks.schema import run_id
+from benchmarks.table import load_table
+from benchmarks.table_markdown import readme
 from benchmarks.table_recipes import described, differing
 from models import zoo
 from utils.errors import BenchError
@@ -181,6 +185,19 @@ def test_the_table_says_how_many_views_and_which_recipe(make_record):
     own = [record("i3d"), record("i3d", "thesis", {}, ["epochs=3"])]
     others = differing(own)
     assert [described(one, others) for one in own] == [("", ()), ("thesis", ("epochs=3",))]
+
+
+def test_results_say_what_views_are_where_there_are_any(make_record, tmp_path):
+    def page(name):
+        fields = of_line("s3d", "100", name).model_dump(mode="json")
+        record = make_record("s3d").model_copy(update={"recipe": fields, "id": run_id(fields)})
+        folder = tmp_path / (name or "own")
+        write_record(folder, record)
+        return readme(load_table(folder))
+
+    assert '"3 views": at test' in page("fixed")
+    assert "64x224², 3 views" in page("fixed")
+    assert '"3 views": at test' not in page(None)
 
 
 def test_the_loss_of_each_frame_is_as_it_is_written_down():
