@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.commands.options import Data, Landmarks, Results, Runs, Store
-from benchmarks.speed_commands import Check, Json, Rounds, infer, page, show, train
+from benchmarks.speed_commands import Check, Json, Rounds, growth, infer, page, show, train
 from utils.errors import BenchError
 
 app = typer.Typer(help="Measure speed, in one run.", no_args_is_help=True, add_completion=False)
@@ -138,7 +138,7 @@ def submit(
         show(report, check=check, as_json=as_json)
 
 
-for _command in (infer, train, page):
+for _command in (infer, train, growth, page):
     app.command()(_command)
 
 

@@ -63,7 +63,9 @@ def infer(
     *,
     models: Models = None,
     rounds: Rounds = 5,
-    compiled: Compiled = False,
+    slow: Annotated[
+        bool, typer.Option("--all", help="torch.compile and LiteRT too, which take long.")
+    ] = False,
     write: Write = False,
     check: Check = False,
     as_json: Json = False,
@@ -72,7 +74,7 @@ def infer(
     from benchmarks import speed_infer  # noqa: PLC0415
     from benchmarks.progress import Bars  # noqa: PLC0415
 
-    runtimes = (*speed_infer.RUNTIMES, *((speed_infer.COMPILED,) if compiled else ()))
+    runtimes = (*speed_infer.RUNTIMES, *(speed_infer.SLOW_TO_MAKE if slow else ()))
     reports = []
     for model in models or convolutional():
         with tempfile.TemporaryDirectory() as name, Bars() as bars:
@@ -104,6 +106,27 @@ def train(
         show(found, check=False, as_json=as_json)
         reports.append(found)
     _judge(reports, check=check)
+
+
+def growth(
+    *,
+    clips: Annotated[
+        list[int] | None, typer.Option(min=64, help="Sizes of the data sets, ascending.")
+    ] = None,
+    write: Write = False,
+    check: Check = False,
+    as_json: Json = False,
+) -> None:
+    """Prepare, train and score 100, 1,000 and 10,000 tiny clips: linear in time, flat in memory."""
+    from benchmarks import speed_growth, speed_page  # noqa: PLC0415
+    from benchmarks.progress import Bars  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as name, Bars() as bars:
+        found = speed_growth.measured(Path(name), clips or speed_growth.COUNTS, bars)
+    if write:
+        speed_growth.plot(found, speed_page.page_path().with_name(speed_growth.PLOT))
+    remember("growth", "tiny", found.as_dict(), write=write)
+    show(found, check=check, as_json=as_json)
 
 
 def _judge(reports: Sequence[Reported], *, check: bool) -> None:
