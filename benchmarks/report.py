@@ -189,12 +189,12 @@ def _chosen(selection: Selection | None) -> str:
 
 
 def _landmarks(record: Record) -> str:
-    """Say which landmarks a network saw, and what found them; nothing of a network that sees pixels."""
+    """Say which landmarks a network saw, and what found them; nothing of a network that sees plain pixels."""
     recipe = record.recipe
     joints = SKELETONS.get(str(recipe.get("skeleton")))
-    if joints is None:
-        return ""
     source = text.several([str(recipe.get("landmarks")), record.clips.landmarks])
+    if joints is None:
+        return f"{source}; hands and face of the canvas are cut out by them" if record.clips.landmarks else ""
     frames = "all" if recipe.get("frames") is None else recipe["frames"]
     shown = (
         f"{frames} frames x {len(joints)} joints ({recipe['skeleton']}) x {recipe.get('dims')} coordinates"

@@ -120,9 +120,9 @@ class Canvases:
         sources = planes(plain)
         for cut in self.cuts(frame):
             if cut:
-                coded = unturn(cut[0], turns, *self._size)
+                coded = (unturn(cut[0], turns, *self._size), cut[1])
                 for step, plane, out in zip(_STEPS, sources, whole, strict=True):
-                    _paste(plane, coded, out, cut[1], step, turns)
+                    _paste(plane, out, coded, step, turns)
         y, u, v = _recolour(colour, STORED[self._view.codec])(*whole)
         if self._canvas.grey:
             u, v = np.full_like(u, 128), np.full_like(v, 128)
@@ -149,10 +149,10 @@ class Canvases:
             self._boxes = part_boxes(self._parts.points, self._parts.joints, size, self._canvas)
 
 
-def _paste(plane: Plane, source: Box, out: Plane, target: Box, step: int, turns: int) -> None:
+def _paste(plane: Plane, out: Plane, cut: tuple[Box, Box], step: int, turns: int) -> None:
     """Resize a box of a plane (a `step`-th as large as the frame), upright, to its place on the canvas."""
-    left, top, right, bottom = (edge // step for edge in source)
-    to_left, to_top, to_right, to_bottom = (edge // step for edge in target)
+    left, top, right, bottom = (edge // step for edge in cut[0])
+    to_left, to_top, to_right, to_bottom = (edge // step for edge in cut[1])
     width, height = to_right - to_left, to_bottom - to_top
     if turns % 2:
         width, height = height, width
