@@ -28,7 +28,7 @@ from utils.progress import Progress
 CLASSES, SIGNS = 100, 5
 _GMACS = 100.0
 """A network is judged on as many clips as it takes so many multiply-adds for, in 10^9, within the bounds."""
-_FEWEST, _MOST = 10, 30
+_FEWEST, _MOST = 10, 20
 _SHARPNESS = 8.0
 """Logits of 0 and 1 are multiplied by this, to be as large as a trained network's."""
 

@@ -14,7 +14,19 @@ from typing import Annotated
 import typer
 
 from benchmarks.commands.options import Data, Landmarks, Results, Runs, Store
-from benchmarks.speed_commands import Check, Json, Rounds, growth, infer, page, show, train
+from benchmarks.speed_commands import (
+    Check,
+    Json,
+    Models,
+    Rounds,
+    Write,
+    growth,
+    infer,
+    page,
+    remember,
+    show,
+    train,
+)
 from utils.errors import BenchError
 
 app = typer.Typer(help="Measure speed, in one run.", no_args_is_help=True, add_completion=False)
@@ -60,11 +72,27 @@ def load(
 
 
 @app.command()
-def movinet() -> None:
-    """A training step of our MoViNet-a0, against the official one."""
-    from benchmarks import speed_movinet  # noqa: PLC0415
+def movinet(
+    *,
+    every: Annotated[bool, typer.Option("--every", help="Every variant scores; streams train.")] = False,
+    models: Models = None,
+    rounds: Rounds = 1,
+    write: Write = False,
+    as_json: Json = False,
+) -> None:
+    """A training step of our MoViNet-a0 against the official one; or every variant."""
+    if not (every or models):
+        from benchmarks import speed_movinet  # noqa: PLC0415
 
-    speed_movinet.main()
+        speed_movinet.main()
+        return
+    from benchmarks import speed_variants  # noqa: PLC0415
+    from benchmarks.progress import Bars  # noqa: PLC0415
+
+    with Bars() as bars:
+        found = speed_variants.measured(models, rounds, bars)
+    remember("movinet", "variants", found.as_dict(), write=write)
+    show(found, check=False, as_json=as_json)
 
 
 @app.command()

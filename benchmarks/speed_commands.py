@@ -74,11 +74,13 @@ def infer(
     from benchmarks import speed_infer  # noqa: PLC0415
     from benchmarks.progress import Bars  # noqa: PLC0415
 
-    runtimes = (*speed_infer.RUNTIMES, *(speed_infer.SLOW_TO_MAKE if slow else ()))
+    others = (*(speed_infer.MORE if more else ()), *(speed_infer.SLOW_TO_MAKE if slow else ()))
     reports = []
     for model in models or convolutional():
         with tempfile.TemporaryDirectory() as name, Bars() as bars:
-            found = speed_infer.measured(model, Path(name), rounds, runtimes=runtimes, progress=bars)
+            found = speed_infer.measured(
+                model, Path(name), rounds, runtimes=(*speed_infer.RUNTIMES, *others), progress=bars
+            )
         remember("infer", model, found.as_dict(), write=write)
         show(found, check=False, as_json=as_json)
         reports.append(found)
