@@ -63,9 +63,8 @@ def infer(
     *,
     models: Models = None,
     rounds: Rounds = 5,
-    slow: Annotated[
-        bool, typer.Option("--all", help="torch.compile and LiteRT too, which take long.")
-    ] = False,
+    more: Annotated[bool, typer.Option("--more", help="Other ways of PyTorch too.")] = False,
+    slow: Annotated[bool, typer.Option("--slow", help="torch.compile, LiteRT too.")] = False,
     write: Write = False,
     check: Check = False,
     as_json: Json = False,
@@ -74,13 +73,15 @@ def infer(
     from benchmarks import speed_infer  # noqa: PLC0415
     from benchmarks.progress import Bars  # noqa: PLC0415
 
-    others = (*(speed_infer.MORE if more else ()), *(speed_infer.SLOW_TO_MAKE if slow else ()))
+    chosen = (
+        *speed_infer.RUNTIMES,
+        *(speed_infer.MORE if more else ()),
+        *(speed_infer.SLOW_TO_MAKE if slow else ()),
+    )
     reports = []
     for model in models or convolutional():
         with tempfile.TemporaryDirectory() as name, Bars() as bars:
-            found = speed_infer.measured(
-                model, Path(name), rounds, runtimes=(*speed_infer.RUNTIMES, *others), progress=bars
-            )
+            found = speed_infer.measured(model, Path(name), rounds, runtimes=chosen, progress=bars)
         remember("infer", model, found.as_dict(), write=write)
         show(found, check=False, as_json=as_json)
         reports.append(found)
