@@ -34,7 +34,7 @@ Size = Annotated[
 CropName = Annotated[
     str,
     typer.Option(
-        "--crop", "--view", help="signer, frame, or hht: frame, hands and face as landmarks cut them."
+        "--crop", "--view", help="signer, frame, stretch, or hht: frame, hands and face cut by landmarks."
     ),
 ]
 Settings = Annotated[

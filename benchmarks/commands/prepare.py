@@ -26,8 +26,8 @@ Model = Annotated[
 Crop = Annotated[
     str | None,
     typer.Option(
-        help="signer: the signer's box made square, the default; frame: the whole frame; hht: frame, hands "
-        "and face side by side, cut out by --landmarks."
+        help="signer: the signer's box made square, the default; frame: the whole frame; stretch: that without "
+        "its shape; hht: frame, hands and face side by side, cut out by --landmarks."
     ),
 ]
 Margin = Annotated[
