@@ -26,7 +26,7 @@ Model = Annotated[
 Crop = Annotated[
     str | None,
     typer.Option(
-        help="signer: the signer's box made square, the default; frame: the whole frame; stretch: that without "
+        help="signer: the signer's box made square, the default; frame: the whole frame; stretch: without "
         "its shape; hht: frame, hands and face side by side, cut out by --landmarks."
     ),
 ]
