@@ -32,8 +32,8 @@ def load_weights(
 ) -> str:
     """Load weights into a torch network of the zoo in place, and say what became of its head.
 
-    Formats: torchvision's S3D (.pth), pytorchvideo's X3D (.pyth), the common I3D (.pt), MoViNet's TensorFlow
-    checkpoints, safetensors, and this project's own. Everything must fit by name and shape but the head: one
+    Formats: torchvision's S3D and MViT (.pth), pytorchvideo's X3D (.pyth), the common I3D (.pt), MoViNet's
+    TensorFlow checkpoints, VideoMAE as Hugging Face and its authors have it, safetensors, and this project's own. Everything must fit by name and shape but the head: one
     of another number of classes is left out, and the network keeps its random one.
 
     Args:
