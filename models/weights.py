@@ -33,8 +33,9 @@ def load_weights(
     """Load weights into a torch network of the zoo in place, and say what became of its head.
 
     Formats: torchvision's S3D and MViT (.pth), pytorchvideo's X3D (.pyth), the common I3D (.pt), MoViNet's
-    TensorFlow checkpoints, VideoMAE as Hugging Face and its authors have it, safetensors, and this project's own. Everything must fit by name and shape but the head: one
-    of another number of classes is left out, and the network keeps its random one.
+    TensorFlow checkpoints, VideoMAE as Hugging Face and its authors have it, safetensors, and this project's
+    own. Everything must fit by name and shape but the head: one of another number of classes is left out,
+    and the network keeps its random one.
 
     Args:
         network: built by the zoo for `system`.
