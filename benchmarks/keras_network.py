@@ -5,15 +5,18 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.chain import is_run
 from benchmarks.engine import Job
 from benchmarks.keras_random import seeded
 from benchmarks.keras_runtime import keras, tf
+from benchmarks.keras_state import take_over
 from benchmarks.recipe_base import Recipe
 from models import zoo
 from models.zoo import Input, LandmarkInput
@@ -31,11 +34,26 @@ def build(recipe: Recipe, job: Job) -> Any:  # noqa: ANN401 - a tf_keras model
     """
     with _policy(recipe), seeded(recipe.seed), in_words(recipe):
         network = zoo.build(recipe.model, "tensorflow", job.classes, **recipe.architecture())
-    if job.weights is not None:
+    if job.weights is not None and is_run(recipe.weights):
+        _start_from_run(recipe, network, job)
+    elif job.weights is not None:
         _module(recipe).load_checkpoint(network, job.weights)
     if recipe.norm_momentum is not None:
         _set_norm_momentum(network, recipe.norm_momentum)
     return network
+
+
+def _start_from_run(recipe: Recipe, network: Any, job: Job) -> None:  # noqa: ANN401 - a tf_keras model
+    """Load the weights that another run chose, its classifier too where it tells the same glosses.
+
+    Raises:
+        BenchError: they are damaged, or of another network.
+    """
+    path = job.weights or Path()
+    head = _module(recipe).classifier(network)
+    kept = take_over(path.read_bytes(), network.weights, [] if job.head else head, optional=head)
+    became = "its head included" if kept else "and its head starts at random"
+    job.progress.say(f"{recipe.model} starts from {recipe.weights.replace(':', ' ')}, {became}.")
 
 
 def _set_norm_momentum(network: Any, momentum: float) -> None:  # noqa: ANN401 - a tf_keras model

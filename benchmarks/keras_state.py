@@ -43,6 +43,36 @@ def unpack(content: bytes, groups: Groups) -> None:
         variable.assign(arrays[name])
 
 
+def take_over(
+    content: bytes, weights: Sequence[Any], left_out: Sequence[Any], *, optional: Sequence[Any]
+) -> bool:
+    """Set a network's weights from those that a run kept; say whether those of `optional` were set too.
+
+    Args:
+        content: what `pack` returned for the group `weight` of that run's network.
+        weights: this network's, in the same order.
+        left_out: those that stay as they are.
+        optional: those that stay as they are where that run's have other shapes.
+
+    Raises:
+        BenchError: it is damaged, or of another network; nothing is set then.
+    """
+    kept = [array for _, array in sorted(_arrays(content).items())]
+    loose = {id(weight) for weight in optional}
+    pairs = list(zip(kept, weights, strict=False))
+    unlike = [weight for array, weight in pairs if array.shape != tuple(weight.shape)]
+    if len(kept) != len(weights) or any(id(weight) not in loose for weight in unlike):
+        raise BenchError(
+            f"The run to start from is of another network: {len(kept)} arrays, not {len(weights)},"
+            f" {len(unlike)} of another shape. Start from a run of the same model and shape."
+        )
+    spared = {id(weight) for weight in left_out} | (loose if unlike else set())
+    for array, weight in pairs:
+        if id(weight) not in spared:
+            weight.assign(array)
+    return not spared
+
+
 def _arrays(content: bytes) -> dict[str, NDArray[Any]]:
     """Read an npz file whole."""
     try:

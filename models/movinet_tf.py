@@ -137,6 +137,12 @@ def blocks(model: Any) -> list[Any]:  # noqa: ANN401 - Keras layers
     return [layer for layer in model.backbone.layers if layer.weights] + [head._head]  # noqa: SLF001 - no public name
 
 
+def classifier(model: Any) -> list[Any]:  # noqa: ANN401 - Keras variables
+    """Return the weights that belong to the classes."""
+    head = next(layer for layer in model.layers if hasattr(layer, "_classifier"))
+    return list(head._classifier.weights)  # noqa: SLF001 - no public name
+
+
 def load_checkpoint(model: Any, path: Path) -> str:  # noqa: ANN401
     """Load an official checkpoint, all but a classifier of another width.
 

@@ -157,6 +157,11 @@ def blocks(network: Any) -> list[Any]:  # noqa: ANN401 - Keras layers
     return [network.embed, *([network.positions] if network.positions else []), *network.encoder]
 
 
+def classifier(network: Any) -> list[Any]:  # noqa: ANN401 - Keras variables
+    """Return the weights that belong to the classes."""
+    return list(network.head.weights)
+
+
 def gmacs(
     classes: int,
     shape: tuple[int, ...],

@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -13,6 +14,7 @@ torch = pytest.importorskip("torch")
 from benchmarks import campaign, chain, leaks, run  # noqa: E402
 from benchmarks import table_text as text  # noqa: E402
 from benchmarks.inputs import initial_weights  # noqa: E402
+from benchmarks.keras_state import pack, take_over  # noqa: E402
 from benchmarks.recipe import resolve  # noqa: E402
 from benchmarks.records import read_record  # noqa: E402
 from benchmarks.schema import InitialWeights, Link, Record  # noqa: E402
@@ -221,3 +223,37 @@ def test_records_of_before_have_no_chain(world):
     assert old.weights == InitialWeights()
     assert text.extra_data(old) == text.NONE
     assert read_record(path).altered == ""
+
+
+class Variable:
+    """What a Keras variable is to `take_over`."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values, np.float32)
+        self.shape = self.values.shape
+
+    def numpy(self):
+        return self.values
+
+    def assign(self, values):
+        self.values = values
+
+
+def test_keras_weights_are_taken_over_without_a_classifier_of_other_glosses():
+    theirs = [Variable([1.0, 2.0]), Variable([[3.0, 4.0]])]
+    content = pack({"weight": theirs})
+
+    def start(head, *, same):
+        mine = [Variable([0.0, 0.0]), Variable(head)]
+        kept = take_over(content, mine, [] if same else mine[1:], optional=mine[1:])
+        return kept, [weight.values.tolist() for weight in mine]
+
+    assert start([[0.0, 0.0]], same=True) == (True, [[1.0, 2.0], [[3.0, 4.0]]])
+    assert start([[0.0, 0.0]], same=False) == (False, [[1.0, 2.0], [[0.0, 0.0]]])
+    assert start([[0.0, 0.0, 0.0]], same=True) == (False, [[1.0, 2.0], [[0.0, 0.0, 0.0]]])
+    untouched = [Variable([0.0]), Variable([[0.0, 0.0]])]
+    with pytest.raises(BenchError, match="of another network: 2 arrays, not 2, 1 of another shape"):
+        take_over(content, untouched, [], optional=untouched[1:])
+    assert untouched[1].values.tolist() == [[0.0, 0.0]]
+    with pytest.raises(BenchError, match="damaged"):
+        take_over(content[:-30], untouched, [], optional=[])
