@@ -12,6 +12,7 @@ from benchmarks.probe_batches import batches
 from benchmarks.recipe import resolve, restored
 from benchmarks.search_space import parse_searches, space_of
 from utils.errors import BenchError
+from utils.progress import Silent
 from wlasl import prepare as preparing
 from wlasl.augment import Crop
 from wlasl.contact import Look
@@ -149,9 +150,20 @@ def test_a_source_that_lacks_a_part_says_that_its_tile_stays_black(wlasl_root, t
     whole = load("100", wlasl_root)
     clips = tuple(whole.available())[:1]
     some = replace(whole, subset=replace(whole.subset, clips=clips))
-    done = prepare_canvases(some, VIEW, "hands", tmp_path)
-    assert "mediapipe-hands has no face: that tile of the canvas is always black." in done.notes
+    listener = Listener()
+    done = prepare_canvases(some, VIEW, "hands", tmp_path, progress=listener)
+    assert listener.said == ["mediapipe-hands has no face: that tile of the canvas is always black"]
     assert len(done.clips.store.ids) == 1
+
+
+class Listener(Silent):
+    """A Progress that keeps the sentences."""
+
+    def __init__(self):
+        self.said = []
+
+    def say(self, sentence):
+        self.said.append(sentence)
 
 
 # Recipes

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from utils.errors import BenchError
-from utils.progress import Progress
+from utils.progress import Progress, Silent
 from wlasl.hht import TILES, part_joints
 from wlasl.landmarks.prepare import landmark_folder, prepare_landmarks
 from wlasl.landmarks.sources import open_source
@@ -52,12 +52,13 @@ def prepare_canvases(
         source: where landmarks come from: one of `wlasl.landmarks.sources.SOURCES`, or a path.
         store: the folder of all stores.
         workers: how many clips are decoded at once; None for one per core of this job.
-        progress: hears of each clip.
+        progress: hears of each clip, and of parts that the source does not know.
 
     Raises:
         BenchError: no such source, not one clip has both, or the store cannot be written.
     """
     found = prepare_landmarks(dataset, source, store, workers=workers, progress=progress)
+    _say_what_is_black(found.store, progress or Silent())
     there = tuple(clip for clip in dataset.subset.clips if clip.id in found.store)
     some = replace(dataset, subset=replace(dataset.subset, clips=there))
     ready = prepare(
@@ -72,7 +73,7 @@ def prepare_canvases(
     # A clip without a video has no landmarks either; the video is what is missing.
     skipped |= {name: "missing" for name in skipped if dataset.files.path(name) is None}
     ready = replace(ready, skipped={**skipped, **ready.skipped}, details={**found.details, **ready.details})
-    return PreparedCanvases(ready, found.store, (*found.notes, *_never_seen(found.store)))
+    return PreparedCanvases(ready, found.store, found.notes)
 
 
 def placed(view: View, dataset: DataSet, source: str, store: Path) -> View:
@@ -87,10 +88,10 @@ def placed(view: View, dataset: DataSet, source: str, store: Path) -> View:
     return replace(view, canvas=replace(view.canvas, landmarks=folder.name))
 
 
-def _never_seen(store: LandmarkStore) -> tuple[str, ...]:
-    """Return a sentence about the parts that a source of landmarks does not know."""
+def _say_what_is_black(store: LandmarkStore, progress: Progress) -> None:
+    """Say which parts a source of landmarks does not know."""
     found = zip(TILES[1:], part_joints(store.joints), strict=True)
     lacking = [name for name, joints in found if not joints]
-    if not lacking:
-        return ()
-    return (f"{store.source} has no {' and no '.join(lacking)}: that tile of the canvas is always black.",)
+    if lacking:
+        parts = " and no ".join(lacking)
+        progress.say(f"{store.source} has no {parts}: that tile of the canvas is always black")
