@@ -21,6 +21,7 @@ from wlasl.prepare import encode_clip, prepare
 from wlasl.root import VideoFiles
 from wlasl.sampling import Sampling, frame_indices
 from wlasl.subsets import DataSet
+from wlasl.survey import stamp_of
 from wlasl.video import Video, VideoError, probe, read
 from wlasl.video_faults import MOST_FRAMES, MOST_PIXELS
 from wlasl.view import View
@@ -368,6 +369,17 @@ def test_what_is_no_video_is_named_by_the_doctor_and_by_prepare_and_hardly_read(
     assert bytes_read() - before < 200 << 20
     again = within(60, lambda: prepare(odd_folder, View(size=64), tmp_path))
     assert (again.done, dict(again.skipped)) == (0, dict(done.skipped))
+
+
+def test_what_older_rules_refused_is_tried_again(odd_folder, tmp_path, monkeypatch):
+    prepare(odd_folder, View(size=64), tmp_path)
+    tried = []
+    monkeypatch.setattr("wlasl.prepare.stamp_of", lambda path: tried.append(path.stem) or stamp_of(path))
+    prepare(odd_folder, View(size=64), tmp_path)
+    assert tried == []
+    monkeypatch.setattr("wlasl.survey.RULES", 99)
+    prepare(odd_folder, View(size=64), tmp_path)
+    assert set(tried) == set(NO_VIDEOS)
 
 
 def png(width, height):

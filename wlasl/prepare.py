@@ -31,6 +31,7 @@ from wlasl.store import MANIFEST, ClipStore, Manifest, read_manifest, write_mani
 from wlasl.subsets import DataSet
 from wlasl.survey import Survey, cut_of, finished, look, stamp_of
 from wlasl.video import VideoError, read
+from wlasl.video_faults import RULES
 from wlasl.view import View
 
 LOCK = "prepare.lock"
@@ -219,7 +220,7 @@ class _Job:
         path = self.dataset.files.path(clip.id)
         size, mtime = stamp_of(path) if path and path.exists() else (0, 0)
         found = {"reason": error.reason, "detail": error.detail, "cut": self.cut(clip)}
-        return {**found, "size": size, "mtime": mtime}
+        return {**found, "size": size, "mtime": mtime, "rules": RULES}
 
     def _outcomes(self, todo: list[Clip]) -> Iterator[tuple[Clip, Outcome]]:
         """Decode clips with all workers and yield each as it is finished; few are held in memory at once."""

@@ -14,6 +14,7 @@ from wlasl.entries import Entry, Source
 from wlasl.shards import latest
 from wlasl.store import MANIFEST, Manifest, read_manifest
 from wlasl.subsets import DataSet
+from wlasl.video_faults import RULES
 
 Stamp = tuple[int, int]
 """A file's size and the nanoseconds when it was last written."""
@@ -78,7 +79,9 @@ def _same(source: Source, path: Path, seen: Sequence[int] | None) -> bool:
 
 
 def _failed_before(skip: Mapping[str, Any], cut: str, stamp: Stamp) -> bool:
-    """Say whether this very file was tried before as this very clip."""
+    """Say whether this very file was tried before as this very clip, by the same rules."""
+    if skip.get("rules") != RULES:
+        return False
     return (skip.get("size"), skip.get("mtime"), skip.get("cut")) == (*stamp, cut)
 
 

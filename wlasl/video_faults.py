@@ -33,6 +33,8 @@ Reason = Literal[
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
+RULES = 2
+"""Version of what is refused: a clip that an older one refused is tried again."""
 LEAST_SIDE = 16
 """A picture needs so many pixels on each side: half the smallest at which anybody tells signs apart."""
 MOST_PIXELS = 8192 * 4320
