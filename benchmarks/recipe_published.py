@@ -88,4 +88,6 @@ def contradictions(recipe: Any) -> str:  # noqa: ANN401 - a ClipRecipe, which is
         return "train_on_val leaves nothing to choose on: set select=last, or test_select=true as published"
     if recipe.loss == "per-frame" and recipe.label_smoothing:
         return "loss=per-frame smooths no labels: set label_smoothing=0"
+    if recipe.clip_each and recipe.precision == "fp16" and recipe.engine == "torch":
+        return "clip_each would hold gradients at fp16's loss scale: set precision=bf16 or fp32"
     return ""

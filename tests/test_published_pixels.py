@@ -97,6 +97,7 @@ def test_a_rate_that_is_ignored_and_blocks_that_are_all_trained_stand_in_the_rec
         (["train_on_val=true"], "set select=last, or test_select=true"),
         (["loss=per-frame"], "set label_smoothing=0"),
         (["sampling=whole"], "sampling='whole'"),
+        (["clip_each=true", "precision=fp16"], "set precision=bf16 or fp32"),
         (["test_crop=0"], "greater than 0"),
     ],
 )
