@@ -77,17 +77,25 @@ _TRUE = (True, "true", "True", "1", "yes", "on")
 
 def contradictions(recipe: Any) -> str:  # noqa: ANN401 - a ClipRecipe, which is built on this module
     """Say which fields of a recipe on pixels contradict each other, and what to set; empty where none do."""
-    lone = {"whole", "start"}
-    if recipe.test_sampling in lone and recipe.views > 1:
-        return f"views={recipe.views} are all the same with test_sampling={recipe.test_sampling}: set views=1"
-    if recipe.random_test_start and recipe.test_sampling != "consecutive":
-        return "random_test_start is a start of consecutive frames: set test_sampling=consecutive"
-    if recipe.start_once and recipe.sampling != "consecutive":
-        return "start_once is a start of consecutive frames: set sampling=consecutive"
-    if recipe.train_on_val and not (recipe.test_select or recipe.select == "last"):
-        return "train_on_val leaves nothing to choose on: set select=last, or test_select=true as published"
-    if recipe.loss == "per-frame" and recipe.label_smoothing:
-        return "loss=per-frame smooths no labels: set label_smoothing=0"
-    if recipe.clip_each and recipe.precision == "fp16" and recipe.engine == "torch":
-        return "clip_each would hold gradients at fp16's loss scale: set precision=bf16 or fp32"
-    return ""
+    judged = recipe.test_select or recipe.select == "last"
+    wrong = {
+        f"views={recipe.views} are all the same with test_sampling={recipe.test_sampling}: set views=1": (
+            recipe.test_sampling in {"whole", "start"} and recipe.views > 1
+        ),
+        "random_test_start is a start of consecutive frames: set test_sampling=consecutive": (
+            recipe.random_test_start and recipe.test_sampling != "consecutive"
+        ),
+        "start_once is a start of consecutive frames: set sampling=consecutive": (
+            recipe.start_once and recipe.sampling != "consecutive"
+        ),
+        "train_on_val leaves nothing to choose on: set select=last, or test_select=true as published": (
+            recipe.train_on_val and not judged
+        ),
+        "loss=per-frame smooths no labels: set label_smoothing=0": (
+            recipe.loss == "per-frame" and recipe.label_smoothing
+        ),
+        "clip_each would hold gradients at fp16's loss scale: set precision=bf16 or fp32": (
+            recipe.clip_each and recipe.precision == "fp16" and recipe.engine == "torch"
+        ),
+    }
+    return next((sentence for sentence, found in wrong.items() if found), "")
