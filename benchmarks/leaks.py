@@ -109,8 +109,10 @@ def _seen(link: Link, inputs: Inputs, runs: Path) -> _Seen | None:
             # Another data set altogether has other clips; another folder may have any.
             return None if _is_folder(link) else _Seen(frozenset(), frozenset(), frozenset())
         return _Seen(frozenset(kin), _recordings(kin.values()), frozenset())
-    ids = frozenset(kept["ids"]) if kept["family"] == mine else frozenset()
     files: Mapping[str, str] = kept["files"]
+    # Two folders may have the same name and other clips under the same ids: where bytes are known, they tell.
+    by_bytes = _is_folder(link) and bool(files) and isinstance(inputs.store, ClipStore)
+    ids = frozenset(kept["ids"]) if kept["family"] == mine and not by_bytes else frozenset()
     return _Seen(ids, _recordings(kin[name] for name in ids & kin.keys()), frozenset(files.values()))
 
 

@@ -25,7 +25,7 @@ from benchmarks.schema import ZeroShot
 from models import zoo
 from utils.errors import BenchError
 from wlasl.clips import PARTS, Part
-from wlasl.subsets import DataSet, load
+from wlasl.subsets import DataSet, family, load
 
 if TYPE_CHECKING:
     from benchmarks.torch_engine import TorchEngine
@@ -83,7 +83,7 @@ def targets(names: Sequence[str], recipe: Recipe, trained: Inputs, around: Aroun
 def _target(name: str, recipe: LandmarkRecipe, trained: Inputs, around: Around) -> Target:
     """Find one data set, `SPLIT` or `SPLIT:LANDMARKS`, and leave out the signs that were trained on."""
     split, _, source = name.partition(":")
-    kin = (split == "sample") == (recipe.split == "sample")
+    kin = family(split) == family(recipe.split)
     source = source or (recipe.landmarks if kin else "true" if split == "sample" else "mediapipe")
     progress = around.machine.progress
     dataset = load(split, around.data if kin else None, progress)
