@@ -96,10 +96,7 @@ class Growth:
         return [
             [
                 f"{size.clips:,}",
-                *(
-                    f"{size.seconds[stage]:.1f} ({1000 * size.seconds[stage] / size.clips:.1f})"
-                    for stage in STAGES
-                ),
+                *(_both(size.seconds[stage], size.clips) for stage in STAGES),
                 f"{max(size.memory.values()):.0f}",
             ]
             for size in self.sizes
