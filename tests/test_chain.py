@@ -20,7 +20,7 @@ from benchmarks.records import read_record  # noqa: E402
 from benchmarks.schema import InitialWeights, Link, Record  # noqa: E402
 from benchmarks.table import load_table  # noqa: E402
 from benchmarks.table_markdown import readme  # noqa: E402
-from models import zoo  # noqa: E402
+from models import weights, zoo  # noqa: E402
 from utils.errors import BenchError  # noqa: E402
 from wlasl.sample import SampleOptions, ensure  # noqa: E402
 from wlasl.subsets import load  # noqa: E402
@@ -153,6 +153,21 @@ def test_epoch_0_of_a_chained_run_is_the_run_before_it(world):
     assert again.metrics["test"] == first.metrics["test"]
     assert again.id != first.id
     assert again.weights.chain[0].test_seen == 0
+
+
+def test_a_head_of_as_many_classes_is_left_out_where_it_is_of_others(world):
+    _, places, (first, _, _), _ = world
+    said = []
+    for head in (True, False):
+        network = build(3, frames=8, size=32)
+        before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        path = places.runs / first.id / "best.pt"
+        weights.load_weights(network, path, system="tiny", head=head, say=said.append)
+        after = network.state_dict()
+        assert not torch.equal(after["body.0.weight"], before["body.0.weight"])
+        assert torch.equal(after["classifier.weight"], before["classifier.weight"]) is not head
+    assert "its head included" in said[0]
+    assert "its head of 3 classes is left out" in said[1]
 
 
 @pytest.mark.parametrize(

@@ -123,3 +123,19 @@ def test_the_real_lists_have_the_counts_that_their_authors_give(wlasl_root):
 def test_relabelled_subsets_are_tabled_apart():
     assert title("2000-w1573") == "WLASL2000 labelled w1573"
     assert [title(name) for name in ("100", "sample", "asl-citizen")] == ["WLASL100", "sample", "asl-citizen"]
+
+
+def test_commands_take_labels_and_jobs_are_told_where_they_lie(root, tmp_path, bench):
+    code, out, err = bench("data", "glosses", "--split", "2000", "--labels", "w2", "--data", root)
+    assert (code, err) == (0, "")
+    assert "WLASL2000 labelled w2" in out
+    assert "g0 #1" in out
+    (root / "revised").rename(tmp_path / "lists")
+    code, out, _ = bench(
+        *("submit", "--model", "gru", "--split", "100,2000", "--labels", tmp_path / "lists" / "w2_dev.csv"),
+        *("--cluster", "local", "--write-plan", tmp_path / "plan.json", "--runs", tmp_path / "runs"),
+    )
+    assert code == 0
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    assert plan["environment"][revised.VARIABLE] == str(tmp_path / "lists")
+    assert [task["argv"][4] for task in plan["tasks"]] == ["100-w2", "2000-w2"]
