@@ -63,7 +63,7 @@ def sentences(verdicts: Sequence[Verdict]) -> list[str]:
     reasons = Counter(verdict.why for verdict in verdicts if verdict.outcome == "refused").most_common()
     accepted = [verdict for verdict in verdicts if verdict.outcome in ACCEPTED]
     doubted = sum(verdict.doubted for verdict in accepted)
-    slowest = max(verdicts, key=lambda verdict: verdict.seconds)
+    slowest = max(verdicts, key=lambda verdict: verdict.cpu)
     memory = max(verdict.mib for verdict in verdicts)
     bad = [
         f"  {v.number} ({v.way}, {v.original}): {v.outcome}, {v.why}" for v in verdicts if v.outcome in BAD
@@ -71,7 +71,7 @@ def sentences(verdicts: Sequence[Verdict]) -> list[str]:
     return [
         "refused because: " + ", ".join(f"{count} {reason}" for reason, count in reasons),
         f"accepted: {len(accepted)}, of which the doctor doubts {doubted}",
-        f"memory at most {memory} MiB; slowest clip {slowest.seconds:.1f} s ({slowest.way})",
+        f"memory at most {memory} MiB; slowest clip {slowest.cpu:.1f} s of a core ({slowest.way})",
         *(["must not happen:", *bad] if bad else []),
     ]
 

@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import sys
+import time
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -121,9 +122,12 @@ def main() -> None:
         for line in sys.stdin:
             asked = json.loads(line)
             _bounded()
-            clip = Clip(**asked["clip"])
-            answer = judged(Path(asked["path"]), Path(asked["original"]), clip)
-            answers.write(json.dumps({**answer, "mib": peak()}) + "\n")
+            original = Path(asked["original"])
+            sound(original)
+            began = time.process_time()
+            answer = judged(Path(asked["path"]), original, Clip(**asked["clip"]))
+            cost = {"mib": peak(), "cpu": round(time.process_time() - began, 3)}
+            answers.write(json.dumps({**answer, **cost}) + "\n")
             answers.flush()
 
 

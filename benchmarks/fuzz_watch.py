@@ -66,6 +66,7 @@ class Verdict:
         doubted: whether the doctor names it although it can be used.
         unlike: share of its frames that are like none of the sound clip.
         mib: the largest memory of its process so far.
+        cpu: seconds of a core that it took.
         seconds: on the clock.
     """
 
@@ -77,6 +78,7 @@ class Verdict:
     doubted: bool = False
     unlike: float = 0.0
     mib: int = 0
+    cpu: float = 0.0
     seconds: float = 0.0
 
 
