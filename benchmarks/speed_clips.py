@@ -22,6 +22,9 @@ from utils.errors import BenchError
 from utils.seeds import generator
 from wlasl.augment import Crop, apply, look
 from wlasl.clips import Clip
+from wlasl.hht import Canvas
+from wlasl.landmarks.prepare import prepare_landmarks
+from wlasl.landmarks.store import LandmarkStore
 from wlasl.loader import ClipLoader, LoaderOptions
 from wlasl.prepare import prepare
 from wlasl.root import default_root
@@ -112,10 +115,16 @@ def preparing(choice: Choice, rounds: int, folder: Path) -> Report:
         ("OpenCV: read, crop, resize, a JPEG file a frame", partial(_dump_squares, choice, folder)),
         ("OpenCV: read, a JPEG file a frame in full size", partial(_dump_whole, choice, folder)),
     ]
-    notes = ["ffmpeg dumping frames: not measured, there is no ffmpeg on the path"]
+    notes = []
+    if found := _landmarks(choice, folder):
+        canvases = partial(_store, choice, folder, View(crop="hht", canvas=Canvas()), found)
+        methods.append(("this project: frame, hands and face on one canvas (H&HT), stored as JPEG", canvases))
+    else:
+        notes.append("H&HT: not measured, not all of these clips have landmarks (true, holistic)")
     if shutil.which("ffmpeg"):
         methods.append(("ffmpeg: crop, scale, a JPEG file a frame", partial(_dump_ffmpeg, choice, folder)))
-        notes = []
+    else:
+        notes.append("ffmpeg dumping frames: not measured, there is no ffmpeg on the path")
     rows = measure(methods, len(choice.items), rounds)
     mark = f"preparing takes at most {PREPARE_AT_MOST} x decoding alone"
     return Report(choice.what("preparing"), rows, tuple(notes), mark, rows[1].ratio <= PREPARE_AT_MOST)
@@ -144,10 +153,19 @@ def _decode(choice: Choice) -> None:
             pass
 
 
-def _store(choice: Choice, folder: Path, view: View) -> None:
+def _landmarks(choice: Choice, folder: Path) -> LandmarkStore | None:
+    """Return the landmarks of all clips, prepared; None where they are not at hand."""
+    for name in ("true", "holistic"):
+        with contextlib.suppress(BenchError):
+            found = prepare_landmarks(choice.dataset, name, folder / "landmarks").store
+            return found if len(found.ids) == len(choice.items) else None
+    return None
+
+
+def _store(choice: Choice, folder: Path, view: View, landmarks: LandmarkStore | None = None) -> None:
     """Prepare all clips anew, as `bench prepare` does, with one worker."""
     shutil.rmtree(folder / "store", ignore_errors=True)
-    prepare(choice.dataset, view, folder / "store", workers=1)
+    prepare(choice.dataset, view, folder / "store", landmarks=landmarks, workers=1)
 
 
 def _fresh(folder: Path) -> Path:

@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from benchmarks import speed, speed_clips, speed_report
 from utils.errors import BenchError
+from wlasl.sample import SampleOptions, ensure
+from wlasl.subsets import load
 
 FFMPEG = '#!/bin/sh\nfor last; do :; done\ncp "$0" "$(printf "$last" 1)"\n'
 
@@ -35,7 +37,10 @@ def test_preparing_is_compared_with_decoding_and_with_dumping_frames(bench):
     ]
     assert found["rows"][0]["ratio"] == 1.0
     assert all(row["cpu_ms"] > 0 for row in found["rows"])
-    assert found["notes"] == ["ffmpeg dumping frames: not measured, there is no ffmpeg on the path"]
+    assert found["notes"] == [
+        "H&HT: not measured, not all of these clips have landmarks (true, holistic)",
+        "ffmpeg dumping frames: not measured, there is no ffmpeg on the path",
+    ]
 
 
 def test_ffmpeg_is_measured_where_there_is_one(bench, tmp_path, monkeypatch):
@@ -46,7 +51,16 @@ def test_ffmpeg_is_measured_where_there_is_one(bench, tmp_path, monkeypatch):
     found = bench("prepare")
     assert found.exit_code == 0
     assert "ffmpeg: crop, scale" in found.stdout
-    assert "not measured" not in found.stdout
+    assert "ffmpeg dumping frames: not measured" not in found.stdout
+
+
+def test_canvases_are_measured_where_all_clips_have_landmarks(tmp_path):
+    dataset = load("sample", ensure(tmp_path / "sample", SampleOptions(glosses=2, clips=3)))
+    choice = speed_clips.choose("sample", dataset.root, 2)
+    report = speed_clips.preparing(choice, 1, tmp_path)
+    assert "H&HT" in report.rows[5].name
+    assert report.rows[5].milliseconds > 0
+    assert not [note for note in report.notes if "H&HT" in note]
 
 
 def test_loading_is_compared_with_reading_the_videos(bench):
