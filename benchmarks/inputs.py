@@ -187,6 +187,7 @@ def _clip_loader(recipe: ClipRecipe, inputs: Inputs, part: Part, *, train: bool)
         train=train,
         threads=allotted_cores(),
         randaugment=_randaugment(recipe),
+        whole=train and recipe.augment_on == "device",
         tiles=recipe.hht_layout if recipe.crop == "hht" and recipe.hht_flip == "parts" else None,
     )
     clips = inputs.clips(part)

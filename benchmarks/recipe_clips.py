@@ -46,6 +46,9 @@ class ClipRecipe(MixingFields, PublishedFields, HhtFields, Recipe):
         default=1.15, ge=1, le=4, description="largest aspect ratio of a random crop"
     )
     hflip: float = Field(default=0.0, ge=0, le=1, description="probability of mirroring (signs have a hand!)")
+    augment_on: Literal["cpu", "device"] = Field(
+        default="cpu", description="where training's crops are cut: by the loader, or on the network's device"
+    )
 
     drop_path: float | None = Field(
         default=None, ge=0, lt=1, description="stochastic depth; none: as dropout"
@@ -67,9 +70,22 @@ class ClipRecipe(MixingFields, PublishedFields, HhtFields, Recipe):
     @model_validator(mode="after")
     def _makes_sense(self) -> ClipRecipe:
         """Refuse fields that contradict each other."""
-        if what := contradictions(self) or misused(self):
+        if what := contradictions(self) or misused(self) or self._cut_too_late():
             raise ValueError(what)
         return self
+
+    def _cut_too_late(self) -> str:
+        """Say what the loader would do to pictures that it hands out whole; empty where nothing."""
+        if self.augment_on == "cpu":
+            return ""
+        wrong = {
+            "augment_on=device is torch's: set engine=torch": self.engine != "torch",
+            "randaugment changes what the loader has cut: set augment_on=cpu": self.randaugment,
+            "crop=hht is mirrored tile by tile in the loader: set augment_on=cpu": (
+                self.crop == "hht" and self.hht_flip == "parts" and self.hflip
+            ),
+        }
+        return next((sentence for sentence, found in wrong.items() if found), "")
 
     @property
     def chosen_on_test(self) -> bool:

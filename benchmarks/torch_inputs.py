@@ -11,6 +11,7 @@ from torch import Tensor
 from benchmarks.engine import Job
 from benchmarks.published_pixels import seen
 from benchmarks.recipe_base import Recipe
+from benchmarks.torch_cut import cut
 from models.zoo import Input
 from wlasl.loader import Batch
 
@@ -21,17 +22,18 @@ def inputs_of(recipe: Recipe, job: Job, device: torch.device) -> Arguments:
     """Return the function that turns a batch into the arguments of the recipe's network."""
     expected = seen(recipe, job.input)
     if isinstance(expected, Input):
-        return Pixels(expected, device, channels_last=recipe.channels_last)
+        return Pixels(expected, device, recipe)
     return Landmarks(device)
 
 
 class Pixels:
     """Clips as float32 [B, 3, T, H, W], normalised on the device."""
 
-    def __init__(self, expected: Input, device: torch.device, *, channels_last: bool) -> None:
+    def __init__(self, expected: Input, device: torch.device, recipe: Recipe) -> None:
         """Note what the network expects."""
         self.device, self.flipped = device, expected.channels == "bgr"
-        self.layout: Any = torch.channels_last_3d if channels_last else torch.contiguous_format
+        self.size = getattr(recipe, "size", 0)
+        self.layout: Any = torch.channels_last_3d if recipe.channels_last else torch.contiguous_format
         self.mean, self.std = (self._per_channel(values) for values in (expected.mean, expected.std))
 
     def _per_channel(self, values: tuple[float, float, float]) -> Tensor:
@@ -40,7 +42,9 @@ class Pixels:
 
     def __call__(self, batch: Batch) -> tuple[Tensor, ...]:
         """Return a batch as the network's one argument."""
-        clips = _moved(torch.from_numpy(batch.inputs), self.device).permute(0, 4, 1, 2, 3)
+        clips = _moved(torch.from_numpy(batch.inputs), self.device)
+        clips = clips if batch.looks is None else cut(clips, batch.looks, self.size)
+        clips = clips.permute(0, 4, 1, 2, 3)
         if self.flipped:
             clips = clips.flip(1)
         clips = (clips.float() - self.mean) / self.std

@@ -42,6 +42,7 @@ class LoaderOptions:
         drop_last: leave out a last batch that is not full (where there is more than one).
         randaugment: how pictures are changed in training; None for not at all.
         tiles: the layout of canvases (`wlasl.hht`) that are mirrored tile by tile; None for pictures.
+        whole: hand out stored frames whole, and say where to look: whoever takes them cuts them.
     """
 
     batch_size: int
@@ -51,6 +52,7 @@ class LoaderOptions:
     drop_last: bool = False
     randaugment: RandAugment | None = None
     tiles: Layout | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,15 @@ class Batch:
         labels: int64 [B].
         indices: int64 [B], each clip's position in the loader's `clips`; the views of a clip share theirs.
         lengths: int64 [B], how many of the T frames are the clip's; None where all are.
+        looks: int64 [B, 5], where to look in whole frames: x, y, width, height, mirrored; None for frames
+            that are cut already.
     """
 
     inputs: npt.NDArray[np.uint8] | npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     indices: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.int64] | None = None
+    looks: npt.NDArray[np.int64] | None = None
 
 
 class ClipLoader:
@@ -163,23 +168,33 @@ class ClipLoader:
     ) -> tuple[Batch, list[Future[None]]]:
         """Let the threads fill a new batch; return it with what to wait for."""
         positions = np.repeat(share, self._views)
-        side = self._crop.size
+        whole = self._options.whole
+        side = self._store.size if whole else self._crop.size
         # A rank without a clip of this batch has nothing to see, at whatever length.
         frames = self._shown[int(share[0])] if len(share) else self._sampling.frames
         inputs = np.empty((len(positions), frames, side, side, 3), np.uint8)
+        looks = np.zeros((len(positions), 5), np.int64)
         tasks = [
-            pool.submit(self._fill, inputs[row], int(position), row % self._views, epoch)
+            pool.submit(self._fill, (inputs[row], looks[row]), int(position), row % self._views, epoch)
             for row, position in enumerate(positions)
         ]
-        return Batch(inputs, self.labels[positions], positions), tasks
+        return Batch(inputs, self.labels[positions], positions, looks=looks if whole else None), tasks
 
-    def _fill(self, out: npt.NDArray[np.uint8], position: int, view: int, epoch: int) -> None:
-        """Write one sample into `out` [T, H, W, 3]."""
+    def _fill(
+        self,
+        sample: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]],
+        position: int,
+        view: int,
+        epoch: int,
+    ) -> None:
+        """Write one sample: its frames [T, H, W, 3] and where to look."""
+        out, there = sample
         rng = generator(self._options.seed, epoch, position + 1) if self._options.train else None
         indices = frame_indices(
             self._lengths[position], self._sampling, rng, view, self._start(position)
         ).tolist()
         place = look(self._crop, self._store.size, rng)
+        there[:] = place.x, place.y, place.width, place.height, place.flip
         for at, index in enumerate(indices):
             if at and index == indices[at - 1]:
                 out[at] = out[at - 1]
@@ -197,6 +212,9 @@ class ClipLoader:
 
     def _frame(self, clip_id: str, index: int, place: Look, out: npt.NDArray[np.uint8]) -> None:
         """Decode one frame, and write what is seen of it into `out` [H, W, 3]."""
+        if self._options.whole:
+            self._store.frame_into(clip_id, index, out)
+            return
         frame = getattr(self._scratch, "frame", None)
         if frame is None:
             frame = self._scratch.frame = np.empty((self._store.size, self._store.size, 3), np.uint8)
