@@ -81,9 +81,6 @@ class ClipRecipe(MixingFields, PublishedFields, HhtFields, Recipe):
         wrong = {
             "augment_on=device is torch's: set engine=torch": self.engine != "torch",
             "randaugment changes what the loader has cut: set augment_on=cpu": self.randaugment,
-            "crop=hht is mirrored tile by tile in the loader: set augment_on=cpu": (
-                self.crop == "hht" and self.hht_flip == "parts" and self.hflip
-            ),
         }
         return next((sentence for sentence, found in wrong.items() if found), "")
 

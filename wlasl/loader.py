@@ -194,7 +194,9 @@ class ClipLoader:
             self._lengths[position], self._sampling, rng, view, self._start(position)
         ).tolist()
         place = look(self._crop, self._store.size, rng)
-        there[:] = place.x, place.y, place.width, place.height, place.flip
+        # Tiles are mirrored here, wherever the rest is cut.
+        flip = place.flip and not self._options.tiles
+        there[:] = place.x, place.y, place.width, place.height, flip
         for at, index in enumerate(indices):
             if at and index == indices[at - 1]:
                 out[at] = out[at - 1]
@@ -212,15 +214,17 @@ class ClipLoader:
 
     def _frame(self, clip_id: str, index: int, place: Look, out: npt.NDArray[np.uint8]) -> None:
         """Decode one frame, and write what is seen of it into `out` [H, W, 3]."""
+        tiles = self._options.tiles if place.flip else None
         if self._options.whole:
             self._store.frame_into(clip_id, index, out)
+            if tiles:
+                out[:] = mirrored(out, tiles)
             return
         frame = getattr(self._scratch, "frame", None)
         if frame is None:
             frame = self._scratch.frame = np.empty((self._store.size, self._store.size, 3), np.uint8)
         self._store.frame_into(clip_id, index, frame)
-        tiles = self._options.tiles
-        if place.flip and tiles:
+        if tiles:
             frame, place = mirrored(frame, tiles), replace(place, flip=False)
         apply(place, frame, out)
 
