@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utils.errors import BenchError
-from wlasl.hht import TILES, Canvas, Moments, land, mirrored, part_boxes, part_joints, tiles
+from wlasl.hht import TILES, Canvas, Moments, around, land, mirrored, part_boxes, part_joints, tiles
 from wlasl.landmarks.joints import COCO, HANDS, HOLISTIC, POSE, hand
 from wlasl.view import View, as_fields, of_fields
 
@@ -140,6 +140,21 @@ def test_what_a_box_shows_beside_the_frame_is_left_out_at_its_place():
         (0, 16, 128, 112),
     )
     assert land((650, 0, 700, 100), (0, 0, 128, 128), SIZE, keep=False) is None
+    assert land((0, 0, 0, 0), (0, 0, 128, 128), SIZE, keep=True) is None
+
+
+@pytest.mark.parametrize("size", [(1, 50), (50, 1), (2, 2), (3, 1000), (4096, 2160)])
+@pytest.mark.parametrize("pad_first", [False, True])
+def test_frames_of_any_size_are_laid_out(size, pad_first):
+    points = np.random.default_rng(0).random((3, len(HOLISTIC), 2)).astype(np.float32)
+    even = (size[0] // 2 * 2, size[1] // 2 * 2)
+    for parts in ("stretch", "square", "pad"):
+        canvas = Canvas(parts=parts, pad_first=pad_first)
+        found = part_boxes(points, HOLISTIC, size, canvas).reshape(-1, 4).tolist()
+        for box in [around(even, canvas), *found]:
+            cut = land(tuple(box), (0, 0, 32, 32), even, keep=parts == "pad")
+            assert cut is None or (cut[0][2] > cut[0][0] and cut[1][2] > cut[1][0])
+        assert (land(around(even, canvas), (0, 0, 32, 32), even, keep=False) is None) == (0 in even)
 
 
 @pytest.mark.parametrize("layout", ["quadrants", "bottom"])

@@ -228,6 +228,8 @@ def land(box: Box, tile: Box, size: tuple[int, int], *, keep: bool) -> tuple[Box
         size: width and height of the frame.
         keep: keep the box's shape, with black beside it, instead of stretching it.
     """
+    if box[2] <= box[0] or box[3] <= box[1]:
+        return None
     spans = [
         _land(box[axis::2], tile[axis::2], size[axis], _share(box, tile, axis, keep=keep)) for axis in (0, 1)
     ]

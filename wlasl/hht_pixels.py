@@ -135,7 +135,7 @@ class Canvases:
         shown = [around(self._size, self._canvas), *(cast(Box, tuple(box)) for box in boxes)]
         found: list[tuple[Box, Box] | None] = []
         for index, (box, tile) in enumerate(zip(shown, self._tiles, strict=True)):
-            there = self._canvas.show[index] == "1" and box[2] > box[0]
+            there = self._canvas.show[index] == "1"
             keep = index > 0 and self._canvas.parts == "pad"
             found.append(land(box, tile, self._size, keep=keep) if there else None)
         return found
