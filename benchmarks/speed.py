@@ -20,6 +20,7 @@ from benchmarks.speed_commands import (
     Models,
     Rounds,
     Write,
+    gpu,
     growth,
     infer,
     page,
@@ -166,7 +167,7 @@ def submit(
         show(report, check=check, as_json=as_json)
 
 
-for _command in (infer, train, growth, page):
+for _command in (infer, train, growth, gpu, page):
     app.command()(_command)
 
 

@@ -132,6 +132,25 @@ def growth(
     show(found, check=check, as_json=as_json)
 
 
+def gpu(
+    *,
+    models: Models = None,
+    clips: Annotated[int, typer.Option(min=1, help="Clips in a batch.")] = 16,
+    write: Write = False,
+    check: Check = False,
+    as_json: Json = False,
+) -> None:
+    """On a GPU: clips per second, share of its peak, memory, and waiting for clips, network by network."""
+    from benchmarks import speed_gpu  # noqa: PLC0415
+    from benchmarks.progress import Bars  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as name, Bars() as bars:
+        plan = speed_gpu.Plan(clips=clips)
+        found = speed_gpu.measured(models or convolutional(), Path(name), plan, bars)
+    remember("gpu", "networks", found.as_dict(), write=write)
+    show(found, check=check, as_json=as_json)
+
+
 def _judge(reports: Sequence[Reported], *, check: bool) -> None:
     """Fail where a report misses its mark, if that is asked for."""
     missed = [report.mark for report in reports if not report.met]

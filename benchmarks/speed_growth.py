@@ -167,6 +167,11 @@ def measured(folder: Path, counts: Sequence[int] = COUNTS, progress: Progress | 
 
 def drawn(folder: Path) -> list[Path]:
     """Draw one tiny video per sign."""
+    return videos_of(folder, _FRAMES, _SIDE)
+
+
+def videos_of(folder: Path, frames: int, side: int) -> list[Path]:
+    """Draw one video per sign, of so many frames of side x side pixels."""
     import av  # noqa: PLC0415 - heavy
 
     from benchmarks.made_clips import made_clip  # noqa: PLC0415
@@ -175,8 +180,8 @@ def drawn(folder: Path) -> list[Path]:
     for sign in range(_SIGNS):
         with av.open(folder / f"{sign}.mp4", "w") as container:
             stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
-            stream.width = stream.height = _SIDE
-            for picture in made_clip(sign, _SIGNS, (_FRAMES, _SIDE), 0):
+            stream.width = stream.height = side
+            for picture in made_clip(sign, _SIGNS, (frames, side), 0):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture))))
             container.mux(stream.encode())
     return sorted(folder.glob("*.mp4"))
