@@ -25,17 +25,21 @@ def videos_under(root: Path, depth: int = DEPTH) -> list[Path]:
 def _walk(folder: Path, depth: int, seen: set[str]) -> Iterator[Path]:
     """Yield the videos of a folder and of those in it, none of which is in `seen`."""
     seen.add(os.path.realpath(folder))
-    inner = []
+    files, folders = _listed(folder)
+    yield from files
+    for inner in folders if depth > 0 else ():
+        if os.path.realpath(inner) not in seen:
+            yield from _walk(inner, depth - 1, seen)
+
+
+def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return a folder's videos and the folders in it, without what is hidden."""
     try:
         with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.lower().endswith(VIDEO_SUFFIXES) and os.path.isfile(entry.path):
-                    if not entry.name.startswith("."):
-                        yield folder / entry.name
-                elif depth > 0 and not entry.name.startswith(".") and os.path.isdir(entry.path):
-                    inner.append(folder / entry.name)
+            shown = sorted((e for e in entries if not e.name.startswith(".")), key=lambda entry: entry.name)
+            files = [
+                folder / e.name for e in shown if e.name.lower().endswith(VIDEO_SUFFIXES) and e.is_file()
+            ]
+            return files, [folder / entry.name for entry in shown if entry.is_dir()]
     except OSError as error:
         raise BenchError(f"Cannot list {folder}: {error.strerror}.") from error
-    for path in sorted(inner):
-        if os.path.realpath(path) not in seen:
-            yield from _walk(path, depth - 1, seen)
