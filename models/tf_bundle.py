@@ -108,19 +108,22 @@ def _from_archive(path: Path) -> dict[str, bytes]:
 
     The archive is read from its beginning on, so that a bomb is found before it goes off.
     """
-    files: dict[str, bytes] = {}
-    unpacked = 0
     try:
         with tarfile.open(path, "r|gz") as archive:
-            for member in archive:
-                unpacked += member.size
-                _refuse_bomb(unpacked, path)
-                content = archive.extractfile(member) if member.isfile() and _is_part(member.name) else None
-                if content is not None:
-                    files[member.name] = content.read()
+            return dict(_unpacked(archive, path))
     except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, OverflowError) as error:
         raise BenchError(f"{path} is not an archive of a TensorFlow checkpoint: {error}.") from error
-    return files
+
+
+def _unpacked(archive: tarfile.TarFile, path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the names and contents of the checkpoint files in an archive; BenchError where it is a bomb."""
+    unpacked = 0
+    for member in archive:
+        unpacked += member.size
+        _refuse_bomb(unpacked, path)
+        content = archive.extractfile(member) if member.isfile() and _is_part(member.name) else None
+        if content is not None:
+            yield member.name, content.read()
 
 
 def _refuse_bomb(unpacked: int, path: Path) -> None:

@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from utils.errors import FAILURE, BenchError
 from utils.files import sha256, spoken
@@ -21,6 +22,7 @@ from utils.lease import lease
 from utils.names import is_safe_id
 from utils.progress import Progress, Silent
 from utils.threads import allotted_cores
+from wlasl.apart import LostError, Notes, apart
 from wlasl.clips import Clip
 from wlasl.entries import Source
 from wlasl.hht_pixels import Parts, encode_canvases
@@ -223,19 +225,44 @@ class _Job:
         return {**found, "size": size, "mtime": mtime, "rules": RULES}
 
     def _outcomes(self, todo: list[Clip]) -> Iterator[tuple[Clip, Outcome]]:
-        """Decode clips with all workers and yield each as it is finished; few are held in memory at once."""
+        """Decode clips and yield each as it is finished: those at which a call died first, and apart."""
+        notes = Notes(self.folder)
+        try:
+            for clip in todo:
+                if clip.id in notes.left:
+                    yield clip, self._apart(clip)
+                    notes.end(clip.id)
+            yield from self._threads([clip for clip in todo if clip.id not in notes.left], notes)
+        finally:
+            notes.close()
+
+    def _apart(self, clip: Clip) -> Outcome:
+        """Decode a clip in a process of its own; one that dies is the clip's fault."""
+        try:
+            return apart(encode_clip, *self._told(clip))
+        except LostError as error:
+            return VideoError("unreadable", f"its decoder does not survive it: {error}")
+
+    def _told(self, clip: Clip) -> tuple[Any, ...]:
+        """Return what `encode_clip` is told of a clip."""
+        return self.dataset.files.path(clip.id) or Path(), clip, self.view, *self.parts(clip)
+
+    def _threads(self, todo: list[Clip], notes: Notes) -> Iterator[tuple[Clip, Outcome]]:
+        """Decode clips with all workers; few are held in memory at once."""
         rest = iter(todo)
         running: dict[Future[Outcome], Clip] = {}
         pool = ThreadPoolExecutor(self.workers, "prepare")
         try:
             while True:
                 for clip in islice(rest, 2 * self.workers - len(running)):
-                    path = self.dataset.files.path(clip.id) or Path()
-                    running[pool.submit(encode_clip, path, clip, self.view, *self.parts(clip))] = clip
+                    notes.begin(clip.id)
+                    running[pool.submit(encode_clip, *self._told(clip))] = clip
                 if not running:
                     return
                 finished_now, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished_now:
-                    yield running.pop(future), future.result()
+                    clip = running.pop(future)
+                    notes.end(clip.id)
+                    yield clip, future.result()
         finally:
             pool.shutdown(cancel_futures=True)

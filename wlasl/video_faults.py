@@ -75,6 +75,10 @@ class VideoError(Exception):
         self.reason: Reason = reason
         self.detail = detail
 
+    def __reduce__(self) -> tuple[type[VideoError], tuple[Reason, str]]:
+        """Be pickled as the reason and the detail."""
+        return VideoError, (self.reason, self.detail)
+
 
 @dataclass(slots=True)
 class Seen:
