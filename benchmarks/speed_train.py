@@ -46,7 +46,7 @@ LOSS, COSINE = 0.02, 0.95
 """To count, a first step's loss may be off by this share; its gradient must point as much the same way."""
 WAITED = 0.02
 """The share of a step that the network may wait for the loader."""
-_CLIPS = 16
+_CLIPS = 8
 
 
 @dataclass(frozen=True)
