@@ -17,7 +17,7 @@ class Recipe(BaseModel):
     # What is trained, on what, with which random numbers.
     model: str = Field(description="row of the zoo (`bench list`)")
     engine: Literal["torch", "tensorflow"] = Field(default="torch", description="framework")
-    split: str = Field(description="subset: 100, 300, 1000, 2000 or sample")
+    split: str = Field(description="subset or data set (docs/DATASETS.md)")
     seed: int = Field(default=0, ge=0, description="seed of weights, order, sampling and augmentation")
 
     # Optimisation.
@@ -57,7 +57,7 @@ class Recipe(BaseModel):
     compile: bool = Field(default=False, description="torch.compile; jit_compile under tensorflow")
 
     # Where it starts from, and on which clips.
-    weights: str = Field(default="none", description="none, kinetics, or a checkpoint file")
+    weights: str = Field(default="none", description="none, kinetics, a checkpoint file, or run:ID")
     weights_sha256: str | None = Field(default=None, description="of the weights' file; filled in by the run")
     clips: str = Field(default="", description="fingerprint of the clips at hand; filled in by the run")
 

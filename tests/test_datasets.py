@@ -217,6 +217,7 @@ def test_a_folder_with_half_the_parts_or_no_videos_is_refused(tmp_path):
         "two folders for val": videos(
             tmp_path / "b", "train/a/1.mp4", "test/a/1.mp4", "val/a/1.mp4", "dev/a/1.mp4"
         ),
+        "one gloss alone, 'videos'": videos(tmp_path / "d", "videos/book/1.mp4", "videos/go/1.mp4"),
         "holds no videos in class folders": videos(tmp_path / "c", "1.mp4", "book/1.txt"),
     }
     for said, root in cases.items():
@@ -242,14 +243,14 @@ def test_names_that_are_no_ids_become_some_of_their_own():
 
 def test_one_folder_of_several_has_a_name_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv("FOLDER_ROOT", str(tmp_path))
-    videos(tmp_path, "mine/book/1.mp4", "mine/book/2.mp4", "yours/go/1.mp4")
+    videos(tmp_path, "mine/book/1.mp4", "mine/go/2.mp4", "yours/go/1.mp4", "yours/up/1.mp4")
     dataset = load("folder-mine")
     assert (dataset.subset.name, dataset.family, dataset.subset.glosses) == (
         "folder-mine",
         "folder-mine",
-        ("book",),
+        ("book", "go"),
     )
-    assert load("folder-any", tmp_path / "yours").subset.glosses == ("go",)
+    assert load("folder-any", tmp_path / "yours").subset.glosses == ("go", "up")
     assert kind_of("folder-mine") is KINDS["folder"]
     assert [family(name) for name in ("100", "2000-w1573", "sample", "lsa64")] == [
         "wlasl",

@@ -72,6 +72,12 @@ def read(root: Path) -> Found:
                 strays.append(path)
     if not kept:
         raise BenchError(f"{root} holds no videos in class folders. {KIND.needs}")
+    glosses = {video.gloss for video in kept.values()}
+    if len(glosses) == 1:
+        raise BenchError(
+            f"{root} holds one gloss alone, {glosses.pop()!r}. Where its folders lie deeper, give the"
+            " folder that they lie in."
+        )
     subset, files = _subset(sorted(kept.values(), key=lambda video: video.key), parted=bool(parts))
     return Found(subset, root, files, tuple(strays))
 
