@@ -7,6 +7,7 @@ import io
 import os
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,20 @@ def submitted(submission: Submission, chunk: Chunk) -> str:
     executor.parameters.update(options(plan, folder, chunk.name), map_count=len(chunk.keys))
     try:
         # Submitit prints what sbatch says against a job; it is raised too.
-        with optional("submitit.helpers", "slurm").clean_env(), contextlib.redirect_stderr(io.StringIO()):
+        with _environment(), contextlib.redirect_stderr(io.StringIO()):
             job = executor._submit_command(command(folder, chunk.name))  # noqa: SLF001 - a job without a pickle
     except (utils.FailedJobError, utils.FailedSubmissionError, RuntimeError, OSError) as error:
         raise BenchError(_complaint(error), exit_code=FAILURE) from error
     return str(job.job_id)
+
+
+@contextlib.contextmanager
+def _environment() -> Iterator[None]:
+    """Hide the variables of a job that this may be, but for the one that says where Slurm's own file lies."""
+    where = {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ}
+    with optional("submitit.helpers", "slurm").clean_env():
+        os.environ.update(where)
+        yield
 
 
 def command(folder: Path, name: str) -> str:

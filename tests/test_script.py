@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -77,3 +78,12 @@ def test_what_sbatch_says_is_told_in_one_line():
     text = "sbatch: error: Memory specification can not be satisfied\nsbatch: error: Requested node\n"
     assert script._complaint(RuntimeError(text)) == "Memory specification can not be satisfied Requested node"
     assert script._complaint(RuntimeError()) == "RuntimeError"
+
+
+def test_sbatch_is_told_where_slurms_own_file_lies_and_nothing_of_the_job_around(monkeypatch):
+    monkeypatch.setenv("SLURM_CONF", "/opt/slurm/slurm.conf")
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    with script._environment():
+        assert os.environ.get("SLURM_CONF") == "/opt/slurm/slurm.conf"
+        assert "SLURM_JOB_ID" not in os.environ
+    assert os.environ["SLURM_JOB_ID"] == "7"
