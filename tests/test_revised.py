@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from benchmarks.table import title
+from benchmarks.records import write_record
+from benchmarks.table import load_table, title
+from benchmarks.table_markdown import readme
 from utils.errors import BenchError
 from wlasl.clips import PARTS
 from wlasl.datasets import revised
@@ -120,7 +122,16 @@ def test_the_real_lists_have_the_counts_that_their_authors_give(wlasl_root):
     assert next(clip.gloss for clip in few.clips if clip.id == "69241") == "book"
 
 
-def test_relabelled_subsets_are_tabled_apart():
+def test_relabelled_subsets_are_tabled_apart(tmp_path, make_record):
+    for split in ("2000", "2000-w1573", "lsa64"):
+        write_record(tmp_path, make_record(split=split))
+    page = readme(load_table(tmp_path)).partition("## Published")[0]
+    sections = {part.partition("\n")[0]: part for part in page.split("\n## ")[1:]}
+    assert list(sections) == ["WLASL2000", "WLASL2000 labelled w1573", "lsa64"]
+    said = "Other labels (w1573): not comparable with WLASL2000."
+    assert [said in section for section in sections.values()] == [False, True, False]
+    assert "258 of 258 official test clips" in sections["WLASL2000"]
+    assert "258 of 258 test clips" in sections["lsa64"]
     assert title("2000-w1573") == "WLASL2000 labelled w1573"
     assert [title(name) for name in ("100", "sample", "asl-citizen")] == ["WLASL100", "sample", "asl-citizen"]
 
