@@ -9,6 +9,7 @@ import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -162,7 +163,9 @@ def train(folder: Path, settings: Recipe, **fields: Any) -> tuple[Linear, Fitted
 
 
 def without_time(history: list[dict[str, float]]) -> list[dict[str, float]]:
-    return [{name: value for name, value in row.items() if name not in {"seconds", "waited"}} for row in history]
+    return [
+        {name: value for name, value in row.items() if name not in {"seconds", "waited"}} for row in history
+    ]
 
 
 # --- Resuming
@@ -539,3 +542,23 @@ def test_a_phase_before_the_training_reports_nothing(tmp_path: Path):
     assert heard == []
     Fit(Linear(job), recipe(), job).run(TRAIN, VAL)
     assert heard == [1, 2, 3]
+
+
+class Slow(Points):
+    """Points that take a while to come."""
+
+    def epoch(self, epoch: int, **shares: int) -> Iterator[Batch]:
+        for batch in super().epoch(epoch, **shares):
+            time.sleep(0.002)
+            yield batch
+
+
+def test_the_history_says_how_long_training_waited_for_the_loader(tmp_path: Path):
+    job, slow = new_job(tmp_path), Slow(26, train=True)
+    fitted = Fit(Linear(job), recipe(), job).run(slow, VAL)
+    waits = [row["waited"] for row in fitted.history]
+    assert len(waits) == 3
+    assert all(
+        0.002 * slow.steps() <= wait <= row["seconds"]
+        for wait, row in zip(waits, fitted.history, strict=True)
+    )
