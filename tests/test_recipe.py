@@ -14,9 +14,9 @@ from utils.errors import BenchError
 @pytest.mark.parametrize(
     ("model", "split", "pinned"),
     [
-        ("movinet-a3", "100", "f5e7efec9825"),
-        ("i3d", "2000", "5de6cc187029"),
-        ("x3d-s", "sample", "7fd2085a8566"),
+        ("movinet-a3", "100", "34a15eb80773"),
+        ("i3d", "2000", "7a209bf56ea3"),
+        ("x3d-s", "sample", "c37e3cbe78dd"),
     ],
 )
 def test_defaults_are_pinned_so_that_a_changed_default_makes_a_new_id(model, split, pinned):
