@@ -36,8 +36,9 @@ How these numbers come about:
 - Recipe is the nearest of the model's named recipes (`as-published` has its authors' defects, `fixed` has
   not), then every field that differs from it. A row that is nearest to what its model does when no recipe is
   named has no name there: only fields in which the model's rows differ.
-- Landmarks is what found the joints that a network saw; a dash is a network of pixels. It alone moves this
-  task by tens of points. Networks of landmarks and of pixels are ranked together only over the same clips.
+- Landmarks is what found the joints that a network saw, or by which hands and face were cut out beside the
+  frame (H&HT); a dash is a network of plain pixels. It alone moves this task by tens of points. Networks of
+  landmarks and of pixels are ranked together only over the same clips.
 - A failed run is listed with its reason. A record that was changed after its run is listed, and averaged
   nowhere.
 - Params are trainable, in millions; GMACs are 10⁹ multiply-adds for one view. Weights are where training
