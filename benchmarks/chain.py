@@ -16,6 +16,7 @@ from benchmarks.schema import Link, Record
 from benchmarks.scores import read_scores
 from models import zoo
 from utils.errors import BenchError
+from utils.names import is_safe_id, lookup
 from wlasl.root import project_folder
 
 PREFIX = "run:"
@@ -54,7 +55,13 @@ def _one(name: str, results: Path) -> Stored:
     """Return the finished run of a name."""
     model, _, rest = name.partition(":")
     split, _, seed = rest.partition(":")
-    pattern = f"{split or '*'}/{model}/*.json" if rest else f"*/*/{name}*.json"
+    if rest:
+        lookup("model", model, zoo.ZOO)
+        pattern = f"{split}/{model}/*.json"
+    else:
+        pattern = f"*/*/{name}*.json"
+    if not is_safe_id(split if rest else name):
+        raise BenchError(f"{name!r} names no run: give an id, its first digits, or model:split:seed.")
     paths = [path for path in sorted(results.glob(pattern)) if not path.name.startswith(".")]
     found = [one for one in map(read_record, paths) if one.record.status == "done" and not one.altered]
     if seed:

@@ -176,7 +176,10 @@ def test_a_head_of_as_many_classes_is_left_out_where_it_is_of_others(world):
         ("tiny:folder-first:9", "no finished run"),
         ("abc123", "no finished run"),
         ("tiny:folder-first", "stands for 2 runs|stands for 3 runs"),
-        ("run:", "stands for|no finished run"),
+        ("run:", "names no run"),
+        ("tiny:*:0", "names no run"),
+        ("https://host/best.pt", "no model named 'https'"),
+        ("tini:folder-first", "no model named 'tini'"),
     ],
 )
 def test_a_name_of_no_run_or_of_several_is_answered(world, name, said):
