@@ -19,10 +19,13 @@ torch = pytest.importorskip("torch")
 
 from models import counting  # noqa: E402
 
-PIXELS = [row.name for row in zoo.ROWS if isinstance(row.input, zoo.Input)]
-LANDMARKS = [row.name for row in zoo.ROWS if row.name not in PIXELS and "torch" in row.builders]
+ALL_PIXELS = [row.name for row in zoo.ROWS if isinstance(row.input, zoo.Input)]
+# What needs an extra of its own is left out where that is not installed.
+ABSENT = [] if importlib.util.find_spec("transformers") else ["videomae-s", "videomae-b", "signnet"]
+PIXELS = [name for name in ALL_PIXELS if name not in ABSENT]
+LANDMARKS = [row.name for row in zoo.ROWS if row.name not in ALL_PIXELS and "torch" in row.builders]
 NAMES = [*PIXELS, *LANDMARKS]
-OTHERS = [row.name for row in zoo.ROWS if row.name not in NAMES]
+OTHERS = [row.name for row in zoo.ROWS if row.name not in [*ALL_PIXELS, *LANDMARKS]]
 # Millions of parameters by classes, from the papers' implementations; published multiply-adds in 10^9.
 PUBLISHED_PARAMETERS = {
     ("i3d", 100): 12.39,
@@ -99,9 +102,9 @@ def networks():
 def test_the_table_has_the_rows_that_it_promises():
     sizes = [f"a{number}" for number in range(6)]
     movinets = {f"movinet-{size}{kind}" for size in sizes for kind in ("", "-stream")}
-    assert {*movinets, "i3d", "s3d", "x3d-xs", "x3d-s", "x3d-m", "x3d-l"} <= set(PIXELS)
-    assert {"videomae-s", "videomae-b", "signnet", "mvit-v2-s"} <= set(PIXELS)
-    assert len(PIXELS) == len(set(PIXELS)) == 22
+    assert {*movinets, "i3d", "s3d", "x3d-xs", "x3d-s", "x3d-m", "x3d-l"} <= set(ALL_PIXELS)
+    assert {"videomae-s", "videomae-b", "signnet", "mvit-v2-s"} <= set(ALL_PIXELS)
+    assert len(ALL_PIXELS) == len(set(ALL_PIXELS)) == 22
     assert {"spoter", "gru"} <= set(LANDMARKS)
     assert set(OTHERS) == {"spobet"}
     assert len(zoo.ZOO) == len(zoo.ROWS)
@@ -117,6 +120,8 @@ def test_a_row_states_what_its_network_measures(networks, name):
 
 def test_published_parameters_are_met():
     for (name, classes), millions in PUBLISHED_PARAMETERS.items():
+        if name in ABSENT:
+            continue
         digits = len(str(millions).partition(".")[2])
         measured = counting.parameters(on_meta(name, classes)) / 1e6
         assert measured == pytest.approx(millions, abs=0.51 * 10**-digits), name
@@ -124,6 +129,8 @@ def test_published_parameters_are_met():
 
 def test_published_multiply_adds_are_met():
     for (name, frames, size), published in PUBLISHED_GMACS.items():
+        if name in ABSENT:
+            continue
         measured = counting.gmacs(on_meta(name, 400, frames=frames, size=size), (1, 3, frames, size, size))
         assert measured == pytest.approx(published, rel=0.01), name
 
