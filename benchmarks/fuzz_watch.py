@@ -9,8 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,14 @@ def campaign(found: Iterator[Trial], folder: Path, workers: int) -> Iterator[Ver
 
     try:
         with ThreadPoolExecutor(workers) as pool:
-            yield from pool.map(judged, found)
+            # A few at a time: each holds a file's bytes.
+            waiting: deque[Future[Verdict]] = deque()
+            for trial in found:
+                waiting.append(pool.submit(judged, trial))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
     finally:
         for child in children:
             child.close()
