@@ -469,6 +469,15 @@ def test_damaged_frames_are_filled_in_and_named_by_the_doctor_and_many_are_refus
     assert str(encode_clip(path, clip(), View(size=64))) == "unreadable (8 of 40 frames are damaged)"
 
 
+def test_another_codecs_name_over_a_videos_own_is_refused(tmp_path):
+    pictures = [drawn(index) for index in range(COUNT)]
+    path = written(tmp_path / "sign.mp4", pictures, **QUICK)
+    for name in (b"rle ", b"hvc1", b"mp4v", b"av01", b"png ", b"jpeg"):
+        (tmp_path / "other.mp4").write_bytes(path.read_bytes().replace(b"avc1", name))
+        assert [one.usable for one in check(tmp_path / "other.mp4", [clip()])] == [False]
+    assert_right(written(tmp_path / "true.mov", pictures, "qtrle", "rgb24"), pictures, 44)
+
+
 def test_a_name_with_a_colon_is_no_address(tmp_path, monkeypatch):
     written(tmp_path / "http:x.mp4", [drawn(0)] * 2, "mpeg4", b="4M")
     monkeypatch.chdir(tmp_path)

@@ -24,6 +24,7 @@ from wlasl.video_faults import (
     Seen,
     VideoError,
     cut_off,
+    refuse_codec,
     refuse_size,
     why,
 )
@@ -110,9 +111,10 @@ class Video:
         if not streams:
             reason = why(self.path)
             raise VideoError("no video stream" if reason == "unreadable" else reason)
-        width, height = streams[0].codec_context.width, streams[0].codec_context.height
-        if width and height:
-            refuse_size(width, height)
+        context = streams[0].codec_context
+        refuse_codec(context.name, context.extradata)
+        if context.width and context.height:
+            refuse_size(context.width, context.height)
         return streams[0]
 
     def close(self) -> None:

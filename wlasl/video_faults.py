@@ -148,6 +148,18 @@ def refuse_size(width: int, height: int) -> None:
         raise VideoError("picture too small", f"{width}x{height}")
 
 
+def refuse_codec(name: str, configuration: bytes | None) -> None:
+    """Refuse a header that names a codec and carries the configuration of another.
+
+    QuickTime Animation makes pictures of any bytes at all, and has no configuration; H.264's begins with a 1.
+
+    Raises:
+        VideoError: it does.
+    """
+    if name == "qtrle" and configuration and configuration[0] == 1:
+        raise VideoError("unreadable", "its header names another codec than its pictures have")
+
+
 def why(path: Path) -> Reason:
     """Return why a file that does not decode does not, from its bytes."""
     try:
