@@ -33,6 +33,9 @@ SOURCE = "mediapipe-holistic"
 _GIVE_UP = 5
 """After so many clips in a row at which the process was lost, it is not the clips."""
 
+_MOST_BYTES = 4 << 30
+"""Decoded frames of one clip that are held at a time: five times what WLASL's longest takes at 1920x1080."""
+
 Outcome = Landmarks | LandmarkError
 
 
@@ -189,13 +192,19 @@ class _Crew:
         """Return a clip's frame rate and its frames as they come from the decoder, half the size of RGB."""
         with contextlib.closing(Video(path)) as video:
             fps = video.fps
-        return fps, read(path, clip, self._kept)
+        held = 0
 
-    def _kept(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Keep a frame, unless everything is to stop."""
-        if self._stopped:
-            raise VideoError("unreadable", "stopped")
-        return frame
+        def kept(frame: av.VideoFrame) -> av.VideoFrame:
+            """Keep a frame, unless everything is to stop or there are too many."""
+            nonlocal held
+            held += sum(plane.buffer_size for plane in frame.planes)
+            if self._stopped:
+                raise VideoError("unreadable", "stopped")
+            if held > _MOST_BYTES:
+                raise VideoError("too many frames", f"more than {_MOST_BYTES >> 30} GB of them")
+            return frame
+
+        return fps, read(path, clip, kept)
 
     def _take(self) -> Worker:
         """Return an idle process, or a new one that is ready."""
