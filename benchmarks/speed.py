@@ -90,10 +90,11 @@ def movinet(
     from benchmarks import speed_variants  # noqa: PLC0415
     from benchmarks.progress import Bars  # noqa: PLC0415
 
-    with Bars() as bars:
-        found = speed_variants.measured(models, rounds, bars)
-    remember("movinet", "variants", found.as_dict(), write=write)
-    show(found, check=False, as_json=as_json)
+    for model in models or speed_variants.every():
+        with Bars() as bars:
+            found = speed_variants.measured([model], rounds, bars)
+        remember("movinet", model, found.as_dict(), write=write)
+        show(found, check=False, as_json=as_json)
 
 
 @app.command()

@@ -131,15 +131,17 @@ def _times(row: Mapping[str, Any]) -> str:
 
 
 def _plain(found: Sequence[Kept]) -> str:
-    """Return measurements of another kind: a table each, as their reports have them."""
-    kind = found[0].kind
-    parts = [f"## {_TITLES[kind]}\n"]
+    """Return measurements of another kind: tables as their reports have them, alike ones in one."""
+    parts = [f"## {_TITLES[found[0].kind]}\n"]
+    alike: dict[tuple[str, ...], list[Kept]] = {}
     for one in found:
-        report = one.report
-        parts.append(f"`{report['command']}`: {report['what']}\n")
-        parts.append(table(report["head"], report["cells"]))
-        parts += [f"- {note}\n" for note in report.get("notes", ())]
-        parts += [f"![{report['what']}]({report['plot']})\n"] if "plot" in report else []
+        alike.setdefault((one.report["command"], one.report["what"]), []).append(one)
+    for (command, what), ones in alike.items():
+        parts.append(f"`{command}`: {what}\n")
+        parts.append(table(ones[0].report["head"], (row for one in ones for row in one.report["cells"])))
+        notes = dict.fromkeys(note for one in ones for note in one.report.get("notes", ()))
+        parts += [f"- {note}\n" for note in notes]
+        parts += [f"![{what}]({one.report['plot']})\n" for one in ones if "plot" in one.report]
     return "\n".join([*parts, _machines(found)])
 
 
