@@ -162,7 +162,7 @@ def test_a_clip_without_anybody_a_bad_file_and_no_file_have_their_reasons(tmp_pa
 
 
 def test_a_clip_that_would_fill_the_memory_is_refused(tmp_path, fake, monkeypatch):
-    monkeypatch.setattr(extraction, "_MOST_BYTES", 20_000)
+    monkeypatch.setattr(extraction, "_MOST_BYTES", 60_000)
     few, many = job(tmp_path, "few", 2), job(tmp_path, "many", 30)
     found = {one.id: outcome for one, outcome in extract([few, many], 1, program=fake())}
     assert len(found["few"].points) == 2
