@@ -84,10 +84,13 @@ def _infer(found: Sequence[Kept]) -> str:
     """Return what scoring costs, a network a row."""
     names = [name for name in _SHORT if any(name == row["name"] for one in found for row in _rows(one))]
     head = ["network", "eager, ms", *(_SHORT[name] for name in names), "fastest", "asked"]
-    notes = dict.fromkeys(note for one in found for note in one.report["notes"])
-    listed = "".join(f"- {note}\n" for note in notes)
-    body = table(head, (_infer_row(one, names) for one in found))
-    return f"{_INFER}\n{body}\n{listed}\n{_machines(found)}"
+    notes: dict[str, list[str]] = {}
+    for one in found:
+        for note in one.report["notes"]:
+            notes.setdefault(note, []).append(one.name)
+    listed = "".join(f"- {', '.join(of)}: {note}\n" for note, of in notes.items())
+    parts = [_INFER, table(head, (_infer_row(one, names) for one in found)), listed, _machines(found)]
+    return "\n".join(part for part in parts if part)
 
 
 def _rows(one: Kept) -> Sequence[Mapping[str, Any]]:

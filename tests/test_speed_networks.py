@@ -206,7 +206,7 @@ def test_the_page_is_made_of_what_was_kept(kept):
     assert "| x3d-s | 100 | 1.2 | 4.0 | *10.0* | **4.0 x** OpenVINO fp32 | 5 x: missed |" in page
     assert "| i3d | 900 | *2.0* | 2.5 | **2.5 x** bf16, channels last | fp32 | 1.3%: met | 4.2 |" in page
     assert "![" in page
-    assert "- LiteRT fp32: not measured. Why." in page
+    assert "- x3d-s: LiteRT fp32: not measured. Why." in page
     (kept / "train-i3d.json").write_text("{}")
     with pytest.raises(BenchError, match="is no measurement"):
         speed_records.kept(kept)
