@@ -149,6 +149,17 @@ def _hear(process: subprocess.Popen[str], answers: queue.Queue[str]) -> None:
     answers.put("")
 
 
+def _few(pending: Iterator[Future[Verdict]], most: int) -> Iterator[Verdict]:
+    """Yield results in order; only so many are begun ahead, since each holds a file's bytes."""
+    waiting: deque[Future[Verdict]] = deque()
+    for one in pending:
+        waiting.append(one)
+        if len(waiting) > most:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
 def campaign(found: Iterator[Trial], folder: Path, workers: int) -> Iterator[Verdict]:
     """Yield the verdict on each damaged clip; one that must not happen leaves its file in the folder."""
     idle: queue.Queue[Child] = queue.Queue()
@@ -171,14 +182,7 @@ def campaign(found: Iterator[Trial], folder: Path, workers: int) -> Iterator[Ver
 
     try:
         with ThreadPoolExecutor(workers) as pool:
-            # A few at a time: each holds a file's bytes.
-            waiting: deque[Future[Verdict]] = deque()
-            for trial in found:
-                waiting.append(pool.submit(judged, trial))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            yield from _few((pool.submit(judged, trial) for trial in found), 2 * workers)
     finally:
         for child in children:
             child.close()
