@@ -21,7 +21,10 @@ ROOMS = ("wlasl", "models", "benchmarks", "slurm", "utils")
 OTHERS = {
     "results/": "a record per run, published numbers, and the tables printed from them",
     "tests/": "a file per module, and the rules of the house",
-    "docs/": "INSTALL.md: versions and traps; SLURM.md, TUNING.md, DATASETS.md, RGB.md: guides; LOG.md: what did not work",
+    "docs/": (
+        "INSTALL.md: versions and traps; SLURM.md, TUNING.md, DATASETS.md, RGB.md: guides;"
+        " LOG.md: what did not work"
+    ),
     "wlasl_bench.py": "the door: puts this folder first on the path, then runs the command line",
     "Makefile": "make demo, make test; make help lists the rest",
     ".ci/": "what continuous integration runs, a Slurm of its own (.ci/slurm), and tools of the house",
