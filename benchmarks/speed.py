@@ -43,6 +43,7 @@ def prepare(
     data: Data = None,
     clips: Clips = 16,
     rounds: Rounds = 3,
+    write: Write = False,
     check: Check = False,
     as_json: Json = False,
 ) -> None:
@@ -51,7 +52,9 @@ def prepare(
 
     with tempfile.TemporaryDirectory() as folder:
         chosen = speed_clips.choose(split, data, clips)
-        show(speed_clips.preparing(chosen, rounds, Path(folder)), check=check, as_json=as_json)
+        found = speed_clips.preparing(chosen, rounds, Path(folder))
+    remember("load", "prepare", found.as_page("python -m benchmarks.speed prepare --write"), write=write)
+    show(found, check=check, as_json=as_json)
 
 
 @app.command()
@@ -61,6 +64,7 @@ def load(
     data: Data = None,
     clips: Clips = 16,
     rounds: Rounds = 3,
+    write: Write = False,
     check: Check = False,
     as_json: Json = False,
 ) -> None:
@@ -69,7 +73,9 @@ def load(
 
     with tempfile.TemporaryDirectory() as folder:
         chosen = speed_clips.choose(split, data, clips)
-        show(speed_clips.loading(chosen, rounds, Path(folder)), check=check, as_json=as_json)
+        found = speed_clips.loading(chosen, rounds, Path(folder))
+    remember("load", "load", found.as_page("python -m benchmarks.speed load --write"), write=write)
+    show(found, check=check, as_json=as_json)
 
 
 @app.command()

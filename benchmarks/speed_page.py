@@ -41,7 +41,7 @@ time that training with the fastest setting waits for the loader, which on one c
 network; 2 % are allowed.
 """
 _TITLES = {
-    "load": "Loading and waiting",
+    "load": "Preparing and loading clips",
     "movinet": "MoViNet against tf-models-official",
     "growth": "Growth",
     "gpu": "On a GPU",

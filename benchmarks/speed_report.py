@@ -50,6 +50,13 @@ class Report:
         rows = [{"method": row.name, "cpu_ms": row.milliseconds, "ratio": row.ratio} for row in self.rows]
         return {"what": self.what, "rows": rows, "notes": [*self.notes], "mark": self.mark, "met": self.met}
 
+    def as_page(self, command: str) -> dict[str, object]:
+        """Return it as JSON, with the table for docs/SPEED.md; `command` is what measures it."""
+        cells = [[row.name, f"{row.milliseconds:.1f}", f"{row.ratio:.2f}"] for row in self.rows]
+        notes = [*self.notes, f"{self.mark}: {'met' if self.met else 'missed'}"]
+        head = ["method", "CPU ms", "times the first"]
+        return {"command": command, "what": self.what, "head": head, "cells": cells, "notes": notes}
+
     def as_text(self) -> str:
         """Return it as a table in plain text."""
         width = max(len(row.name) for row in self.rows)
