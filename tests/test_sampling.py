@@ -124,6 +124,27 @@ def test_short_clips_end_in_their_first_frame_or_their_last_as_often():
     assert 150 < ends.count(0) < 250
 
 
+@pytest.mark.parametrize("scheme", ["consecutive", "start", "centre"])
+def test_a_clip_runs_faster_as_often_as_slower_and_no_faster_than_was_said(scheme):
+    told = Sampling(9, stride=4, train=scheme, speed=2.0)
+    spans = []
+    for seed in range(300):
+        found = frame_indices(500, told, generator(seed))
+        assert set(np.diff(found)) <= set(range(2, 9))
+        spans.append((found[-1] - found[0]) / 32)
+    assert 0.5 <= min(spans) < 0.6
+    assert 1.8 < max(spans) <= 2.0
+    assert 120 < sum(span < 1 for span in spans) < 180
+
+
+def test_tempo_changes_nothing_at_test_nor_where_it_is_one():
+    plain, told = (Sampling(9, 4, "consecutive", "consecutive", speed=speed) for speed in (1.0, 2.0))
+    assert frame_indices(99, told, None).tolist() == frame_indices(99, plain, None).tolist()
+    starts = {int(frame_indices(99, plain, generator(seed))[0]) for seed in range(50)}
+    assert len(starts) > 20
+    assert all((np.diff(frame_indices(99, plain, generator(seed))) == 4).all() for seed in range(50))
+
+
 def test_only_at_test_a_clip_can_be_seen_whole():
     assert [Sampling(4, test="whole").shown(length, train=False) for length in (1, 9)] == [1, 9]
     assert Sampling(4, test="whole").shown(9, train=True) == 4
