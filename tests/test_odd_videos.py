@@ -478,6 +478,41 @@ def test_another_codecs_name_over_a_videos_own_is_refused(tmp_path):
     assert_right(written(tmp_path / "true.mov", pictures, "qtrle", "rgb24"), pictures, 44)
 
 
+class Stumbles:
+    """Stands for a container in which streams begin on the way: PyAV raises IndexError at their packets."""
+
+    def __init__(self, container, error, every):
+        self.container, self.error, self.every = container, error, every
+        self.streams = container.streams
+
+    def demux(self, stream):
+        for count, packet in enumerate(self.container.demux(stream), 1):
+            yield packet
+            if count % self.every == 0:
+                raise self.error
+
+    def close(self):
+        self.container.close()
+
+
+def test_streams_that_begin_on_the_way_are_passed_over(tmp_path):
+    path = written(tmp_path / "sign.flv", [drawn(index) for index in range(COUNT)], "flv", b="4M")
+    video = Video(path)
+    video._container = Stumbles(video._container, IndexError("list index out of range"), 3)
+    assert len(list(video.frames())) == COUNT
+    video.close()
+
+
+def test_what_no_check_foresaw_is_the_files_fault(tmp_path):
+    path = written(tmp_path / "sign.flv", [drawn(0)] * 3, "flv", b="4M")
+
+    def fails(_frame):
+        raise ValueError("cannot reshape array of size 0")
+
+    with pytest.raises(VideoError, match=r"unreadable \(ValueError: cannot reshape"):
+        read(path, clip(), fails)
+
+
 def test_a_name_with_a_colon_is_no_address(tmp_path, monkeypatch):
     written(tmp_path / "http:x.mp4", [drawn(0)] * 2, "mpeg4", b="4M")
     monkeypatch.chdir(tmp_path)

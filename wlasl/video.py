@@ -8,42 +8,21 @@ clip of variable frame rate is the pictures that it has, and networks' frames ar
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import av
-from av.stream import Disposition
 
 from wlasl.clips import Clip
-from wlasl.video_faults import (
-    MOST_FRAMES,
-    MOST_PIXELS,
-    REASONS,
-    Seen,
-    VideoError,
-    cut_off,
-    refuse_codec,
-    refuse_size,
-    why,
-)
-from wlasl.video_open import opened
-from wlasl.video_turns import displayed_size, refuse_turn
-
-if TYPE_CHECKING:
-    from av.video.stream import VideoStream
+from wlasl.video_faults import BROKEN_SHARE, MOST_FRAMES, REASONS, VideoError
+from wlasl.video_stream import Video
+from wlasl.video_turns import displayed_size
 
 __all__ = ["REASONS", "Probe", "Video", "VideoError", "displayed_size", "probe", "read", "trim"]
 
 T = TypeVar("T")
-
-_BROKEN_SHARE = 0.1
-"""A video is unreadable when more than this share of its frames do not decode, or are pieced together."""
-_LOST_SHARE = 0.1
-"""A video is truncated when more than this share of the frames that its header promises do not decode."""
-_HEADER_SLACK = 3
-"""Headers of sound files promise up to this many frames more than there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,118 +44,6 @@ class Probe:
     fps: float
     codec: str
     damaged: int = 0
-
-
-class Video:
-    """An open video file that yields its frames in order, decoded by the calling thread alone.
-
-    Args:
-        path: the file.
-        strict: a frame with any error does not decode; else what is missing is filled in, as players do.
-
-    Attributes:
-        seen: what came of it so far.
-
-    Raises:
-        VideoError: the file is missing, empty, or no video.
-    """
-
-    def __init__(self, path: Path, *, strict: bool = False) -> None:
-        """Open the file and find its first video stream."""
-        self.path = path
-        self._container = opened(path)
-        try:
-            self._stream = self._chosen()
-        except VideoError:
-            self.close()
-            raise
-        context = self._stream.codec_context
-        context.thread_count = 1
-        errors = {"err_detect": "explode"} if strict else {}
-        context.options = {**context.options, "max_pixels": str(MOST_PIXELS), **errors}
-        self.seen = Seen()
-        self.promised: int = self._stream.frames
-        self.fps = float(self._stream.average_rate or 0)
-        self.codec: str = context.name
-
-    def _chosen(self) -> VideoStream:
-        """Return the first stream of pictures that a decoder knows and that is no cover of a sound file.
-
-        Raises:
-            VideoError: there is none, or its pictures are too large or too small.
-        """
-        # What no decoder knows has no codec_context; the types leave that out.
-        known = [one for one in self._container.streams.video if getattr(one, "codec_context", None)]
-        streams = [one for one in known if not one.disposition & Disposition.attached_pic]
-        if not streams:
-            reason = why(self.path)
-            raise VideoError("no video stream" if reason == "unreadable" else reason)
-        context = streams[0].codec_context
-        refuse_codec(context.name, context.extradata)
-        if context.width and context.height:
-            refuse_size(context.width, context.height)
-        return streams[0]
-
-    def close(self) -> None:
-        """Close the file."""
-        self._container.close()
-
-    def frames(self) -> Iterator[av.VideoFrame]:
-        """Yield every frame, in the order of display.
-
-        A few packets that do not decode are passed over, as players do.
-
-        Raises:
-            VideoError: nothing decodes, too many packets do not, or the file is cut off.
-        """
-        shape: tuple[int, ...] = ()
-        for packet in self._packets():
-            self.seen.discarded += packet.is_discard
-            for frame in self._decoded(packet):
-                if shape != (frame.width, frame.height, frame.rotation):
-                    shape = (frame.width, frame.height, frame.rotation)
-                    refuse_size(frame.width, frame.height)
-                    refuse_turn(frame)
-                self.seen.count(frame)
-                yield frame
-        self.judge()
-        self._judge_end()
-
-    def _packets(self) -> Iterator[av.Packet[VideoStream]]:
-        """Yield the stream's packets up to the first place where the container itself is broken."""
-        with contextlib.suppress(av.FFmpegError):
-            yield from self._container.demux(self._stream)
-
-    def _decoded(self, packet: av.Packet[VideoStream]) -> list[av.VideoFrame]:
-        """Return the frames that come out with a packet; one that does not decode is counted.
-
-        Raises:
-            VideoError: so many do not that no clip comes of it any more.
-        """
-        try:
-            return packet.decode()
-        except (av.FFmpegError, ValueError):
-            self.seen.count_broken()
-            if self.seen.broken > MOST_FRAMES:
-                self.judge()
-            return []
-
-    def judge(self) -> None:
-        """Judge the frames that have been read so far.
-
-        Raises:
-            VideoError: there is none, or too many are damaged.
-        """
-        seen = self.seen
-        if seen.frames == 0 or seen.broken + seen.pieced > _BROKEN_SHARE * (seen.frames + seen.broken):
-            raise VideoError(why(self.path), str(seen))
-
-    def _judge_end(self) -> None:
-        """Raise the reason why a video that has been read to its end is not whole, if there is one."""
-        seen, promised = self.seen, self.promised - self.seen.discarded
-        if cut_off(self.path) or promised - seen.frames > max(_HEADER_SLACK, _LOST_SHARE * promised):
-            detail = f"{seen.frames} frames decode, the header promises {promised}"
-            raise VideoError("truncated", detail)
 
 
 def trim(count: int, clip: Clip) -> tuple[int, int]:
@@ -240,7 +107,7 @@ def _through(path: Path, use: Callable[[Video], T]) -> tuple[T, int]:
     """
     with contextlib.closing(Video(path, strict=True)) as video:
         try:
-            found = use(video)
+            found = _used(video, use)
         except VideoError:
             if not video.seen.broken:
                 raise
@@ -248,10 +115,22 @@ def _through(path: Path, use: Callable[[Video], T]) -> tuple[T, int]:
     if not seen.broken:
         return found, 0
     with contextlib.closing(Video(path)) as video:
-        found = use(video)
-    if seen.frames and seen.damaged > _BROKEN_SHARE * (seen.frames + seen.broken):
+        found = _used(video, use)
+    if seen.frames and seen.damaged > BROKEN_SHARE * (seen.frames + seen.broken):
         raise VideoError("unreadable", f"{seen.damaged} of {seen.frames + seen.broken} frames are damaged")
     return found, seen.damaged
+
+
+def _used(video: Video, use: Callable[[Video], T]) -> T:
+    """Return what comes of a video; what no check foresaw is the file's fault too.
+
+    Raises:
+        VideoError: it cannot be used.
+    """
+    try:
+        return use(video)
+    except (av.FFmpegError, IndexError, ValueError) as error:
+        raise VideoError("unreadable", f"{type(error).__name__}: {error}") from error
 
 
 def _read_range(

@@ -35,6 +35,8 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 
 RULES = 2
 """Version of what is refused: a clip that an older one refused is tried again."""
+BROKEN_SHARE = 0.1
+"""A video is unreadable when more than this share of its frames do not decode, or are pieced together."""
 LEAST_SIDE = 16
 """A picture needs so many pixels on each side: half the smallest at which anybody tells signs apart."""
 MOST_PIXELS = 8192 * 4320
