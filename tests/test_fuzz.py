@@ -30,14 +30,24 @@ def moving(count, seed):
     return [np.repeat(np.repeat(one, 8, 0), 8, 1)[..., None].repeat(3, -1) for one in frames]
 
 
+KINDS = {
+    "0.mp4": videos.Kind(crf=20),
+    "1.mp4": videos.Kind(crf=30),
+    "2.mp4": videos.Kind("mpeg4"),
+    "3.swf": videos.Kind("flv"),
+    "4.webm": videos.Kind("libvpx"),
+    "5.avi": videos.Kind("mpeg4"),
+    "6.mkv": videos.Kind(crf=25),
+}
+
+
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    """Three sound videos: an index at the end and one at the beginning, H.264 and MPEG-4."""
+    """Sound videos in several containers."""
     folder = tmp_path_factory.mktemp("sound")
-    kinds = [videos.Kind(crf=20), videos.Kind(crf=30), videos.Kind("mpeg4")]
     return [
-        videos.write(folder / f"{index}.mp4", moving(20 + 5 * index, index), kind)
-        for index, kind in enumerate(kinds)
+        videos.write(folder / name, moving(20 + 3 * index, index), kind)
+        for index, (name, kind) in enumerate(KINDS.items())
     ]
 
 
@@ -69,7 +79,7 @@ def test_prepare_and_the_doctor_take_a_folder_of_damaged_clips_as_it_is(sound, v
     (tmp_path / "videos").mkdir()
     clips = []
     for trial in fuzz.trials(sound, CLIPS, 0):
-        (tmp_path / "videos" / f"{trial.clip.id}.mp4").write_bytes(trial.data)
+        (tmp_path / "videos" / f"{trial.clip.id}{trial.original.suffix}").write_bytes(trial.data)
         clips.append(replace(trial.clip, label=trial.number % 2))
     dataset = DataSet(
         Subset("fuzz", ("a", "b"), tuple(clips), "r1"), tmp_path, VideoFiles.of(tmp_path, clips)
