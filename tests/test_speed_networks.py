@@ -59,7 +59,7 @@ TRAINING = Training(
 
 
 def growth(*seconds, memory=(500.0, 510.0, 520.0)):
-    counts = (100, 1000, 10_000)
+    counts, small = (100, 1000, 10_000), {"read": 1.0, "prepare": 2.0}
     sizes = zip(counts, seconds, memory, strict=True)
     return Growth(
         tuple(
