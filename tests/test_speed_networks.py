@@ -63,11 +63,7 @@ def growth(*seconds, memory=(500.0, 510.0, 520.0)):
     sizes = zip(counts, seconds, memory, strict=True)
     return Growth(
         tuple(
-            Size(
-                count,
-                dict.fromkeys(speed_growth.STAGES, whole / 4),
-                {"read": 1.0, "prepare": 2.0, "evaluate": peak},
-            )
+            Size(count, dict.fromkeys(speed_growth.STAGES, whole / 4), {**small, "evaluate": peak})
             for count, whole, peak in sizes
         )
     )
