@@ -34,6 +34,8 @@ class KerasEngine:
             BenchError: no such device, a field that this engine cannot honour, weights that do not fit.
         """
         _check(recipe, job)
+        if job.runtime != "torch":
+            job.progress.say("scored by TensorFlow: other runtimes are given networks of torch")
         self.recipe, self.job = recipe, job
         self.device = keras_runtime.start(job.device)
         with tf.device(self.device):
