@@ -125,8 +125,18 @@ def test_the_close_window_holds_the_hands_and_keeps_off_the_legs():
     assert closer(points, HOLISTIC, (1000, 1000), 100).top >= 0
 
 
-@pytest.mark.parametrize("name", SKELETONS)
-def test_every_skeleton_has_its_bones(name):
+WHOLE = tuple(name for name, joints in SKELETONS.items() if set(HANDS) <= set(joints))
+
+
+def test_a_skeleton_of_some_joints_has_bones_among_those_alone():
+    assert len(WHOLE) == len(SKELETONS) - 1
+    joints = SKELETONS["signs27"]
+    ends = {name for start, end, _ in bones(joints) for name in (start, end)}
+    assert {"left_hand_wrist", "left_elbow", "right_hand_little_mcp"} <= ends <= set(joints)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_every_skeleton_with_whole_hands_has_its_bones(name):
     joints = SKELETONS[name]
     lines = list(bones(joints))
     assert {colour for _, _, colour in lines} >= {LEFT, RIGHT}
