@@ -20,8 +20,9 @@ _INFER = """## Scoring a clip on one core
 `python -m benchmarks.speed infer --model NAME --write`. Times as fast as the network in eager PyTorch,
 fp32, as the engine scores with it. In italics: what does not keep the accuracy (in fp32 logits to 1e-3; in
 bf16 98 % of first choices and one point of top-1), and does not count. *Fastest* is the best that does. *3-D
-form* is the network with one 3-D convolution a layer, as the authors of X3D and MoViNet write it: below 1 where
-our own way, the yardstick here, is the faster one. Runtimes are given that form, batch normalisation folded in.
+form* is the network with one 3-D convolution a layer, as the authors of X3D and MoViNet write it: below 1
+where our own way, the yardstick here, is the faster one. Runtimes are given that form, batch normalisation
+folded in.
 """
 _SHORT = {
     "PyTorch fp32, channels last": "channels last",
