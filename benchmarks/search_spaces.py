@@ -25,6 +25,7 @@ SPACES: Mapping[str, Mapping[str, str]] = {
     "signnet": _TRANSFORMERS,
     "mvit": _TRANSFORMERS,
     "landmarks": _LANDMARKS,
+    "graph": _LANDMARKS,
     "gru": {**_LANDMARKS, "hidden": "64,128,192,256", "layers": "1..3"},
     "conformer": {
         **_LANDMARKS,
