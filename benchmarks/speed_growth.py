@@ -287,12 +287,11 @@ def plot(growth: Growth, path: Path) -> None:
     memory = {
         stage: [size.memory[stage] for size in growth.sizes] for stage in ("read", "prepare", "evaluate")
     }
-    memory["zero"] = [0.0 for _ in growth.sizes]  # the axis begins there, so that flat looks flat
     whole = {stage: [size.seconds[stage] for size in growth.sizes] for stage in STAGES}
     panels = [
         Panel("CPU time, s", whole, log=True),
         Panel("CPU time a clip, ms", costs, log=True),
-        Panel("peak memory so far, MiB", memory),
+        Panel("peak memory so far, MiB", memory, from_zero=True),
     ]
     x = [float(np.log10(count)) for count in clips]
     draw(path, Figure("Growth of a data set", "clips, powers of ten", x, panels))

@@ -20,11 +20,13 @@ class Panel:
         name: what the y axis shows, with its unit.
         lines: per label, y over `x`; NaN leaves a gap.
         log: the y axis is logarithmic, where there is anything above zero.
+        from_zero: the y axis begins at zero, so that flat looks flat.
     """
 
     name: str
     lines: Mapping[str, Sequence[float]]
     log: bool = False
+    from_zero: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,4 +85,6 @@ def _draw_panel(axes, figure: Figure, panel: Panel) -> None:  # type: ignore[no-
     axes.spines[["top", "right"]].set_visible(False)
     if panel.log and any(value > 0 for values in panel.lines.values() for value in values):
         axes.set_yscale("log", nonpositive="mask")
+    if panel.from_zero:
+        axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
