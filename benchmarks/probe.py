@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +36,7 @@ from benchmarks.run import Machine, Places, engine_of
 from benchmarks.schema import Record
 from benchmarks.where import where
 from models import zoo
+from utils.clock import now
 from utils.errors import FAILURE, BenchError
 from wlasl.landmarks.sources import SOURCES
 from wlasl.subsets import load
@@ -167,7 +167,7 @@ def _found(recipe: Recipe, record: Record, request: Request) -> Recipe:
 
 def _carried_out(recipe: Recipe, record: Record, inputs: Inputs, request: Request) -> ProbeRecord:
     """Take up the run's weights and score the test part under every probe."""
-    started, machine = _now(), request.machine
+    started, machine = now(), request.machine
     job = Job(
         classes=len(inputs.dataset.subset.glosses),
         input=zoo.system(recipe.model).input,
@@ -188,7 +188,7 @@ def _carried_out(recipe: Recipe, record: Record, inputs: Inputs, request: Reques
         probes=_scored(engine, recipe, inputs, job, partners),
         where=where(recipe.engine, engine.facts()),
         started=started,
-        finished=_now(),
+        finished=now(),
     )
 
 
@@ -258,8 +258,3 @@ def _headline(found: Probed) -> str:
     """Say what a probe found, in a few words."""
     top1, clips = found.mean("top1") or 0.0, found.draws[0]["clips"]
     return f"top-1 {100 * top1:.1f} % of {clips} clips"
-
-
-def _now() -> str:
-    """Return the time in UTC, ISO 8601, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")

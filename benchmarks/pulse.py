@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.asked import asked
 from benchmarks.recipe_base import Recipe
 from slurm.job import job_facts
+from utils.clock import now
 from utils.progress import Progress
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Pulse:
             "steps": 0,
             "best": None,
             "seconds_left": None,
-            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "started": now(),
         }
 
     def __enter__(self) -> Self:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import time
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from benchmarks.scores import Scored, Scores, write_scores
 from benchmarks.spobet_published import also_reported
 from benchmarks.where import multiply_adds, where
 from models import zoo
+from utils.clock import now
 from utils.errors import FAILURE, BenchError
 from utils.files import write_json, write_text
 from utils.lease import HeldElsewhereError
@@ -164,7 +164,7 @@ class _Attempt:
         """Note what the attempt works with and when it began."""
         self.recipe, self.inputs, self.places, self.job = recipe, inputs, places, job
         self.folder = job.folder
-        self.started, self.clock = _now(), time.monotonic()
+        self.started, self.clock = now(), time.monotonic()
         self.main = is_first_process()
         self.initial = leaks.initial(recipe, inputs, places.results, places.runs)
 
@@ -248,7 +248,7 @@ class _Attempt:
             cost=self._cost(facts, fitted),
             where=where(self.recipe.engine, facts),
             started=self.started,
-            finished=_now(),
+            finished=now(),
         )
 
     def _cost(self, facts: dict[str, Any], fitted: Fitted) -> Cost:
@@ -278,7 +278,7 @@ class _Attempt:
             weights=self.initial,
             where=where(self.recipe.engine, {}),
             started=self.started,
-            finished=_now(),
+            finished=now(),
         )
         try:
             write_record(self.places.results, record)
@@ -291,8 +291,3 @@ class _Attempt:
 def _headline(part: dict[str, float | int | None]) -> str:
     """Say a part's result in a few words."""
     return f"top-1 {100 * (part['top1'] or 0):.1f} % of {part['clips']} clips, loss {part['loss']:.3f}"
-
-
-def _now() -> str:
-    """Return the time in UTC, ISO 8601, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -7,7 +7,6 @@ clip: `uniform` and `centre` know its length before it has ended. With `start`, 
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from benchmarks.streaming_records import (
 )
 from benchmarks.where import where
 from models import zoo
+from utils.clock import now
 from utils.errors import BenchError
 from wlasl.clips import Part
 
@@ -102,7 +102,7 @@ def _carried_out(recipe: Recipe, record: Record, inputs: Inputs, request: Reques
     """Take up the run's weights and stream one part."""
     from benchmarks.streaming_network import Streamer, cost  # noqa: PLC0415 - it brings torch
 
-    started, machine = _now(), request.machine
+    started, machine = now(), request.machine
     job = Job(
         classes=len(inputs.dataset.subset.glosses),
         input=zoo.system(recipe.model).input,
@@ -134,7 +134,7 @@ def _carried_out(recipe: Recipe, record: Record, inputs: Inputs, request: Reques
         cost=price,
         where=where(recipe.engine, engine.facts()),
         started=started,
-        finished=_now(),
+        finished=now(),
     )
 
 
@@ -148,8 +148,3 @@ def seen_of(found: Streams, labels: Any) -> tuple[Seen, ...]:  # noqa: ANN401 - 
         frames = float(found.frames[tenth - 1].mean())
         every.append(Seen(share=tenth / len(found.chances), frames=frames, metrics=kept))
     return tuple(every)
-
-
-def _now() -> str:
-    """Return the time in UTC, ISO 8601, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")

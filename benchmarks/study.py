@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -159,11 +158,6 @@ def said(trial: Trial) -> str:
 def worth(trial: Trial) -> str:
     """Write a trial's values in a line."""
     return ", ".join(f"{name} {value:.4g}" for name, value in trial.values.items())
-
-
-def now() -> str:
-    """Return the time in UTC, ISO 8601, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def told(parameters: Mapping[str, Any]) -> str:

@@ -21,9 +21,10 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmarks.holding import is_earlier
 from benchmarks.pulse import age
 from benchmarks.search_space import same
-from benchmarks.study import QUICK, TRIAL, Study, Trial, now
+from benchmarks.study import QUICK, TRIAL, Study, Trial
 from benchmarks.study_journal import UNUSABLE, distributions, heritage, journal
 from slurm.job import job_facts
+from utils.clock import now
 from utils.lease import Claim, HeldElsewhereError, lease
 from utils.seeds import generator
 

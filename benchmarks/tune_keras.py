@@ -23,9 +23,10 @@ from typing import Any
 from benchmarks.inputs import prepared
 from benchmarks.progress import Bars
 from benchmarks.search_space import Choice, Space
-from benchmarks.study import FINISHED, QUICK, UPWARDS, Study, Trial, now, said, told
+from benchmarks.study import FINISHED, QUICK, UPWARDS, Study, Trial, said, told
 from benchmarks.tune_trial import Around, carry_out, parent_process
 from slurm.job import job_facts
+from utils.clock import now
 from utils.errors import FAILURE, BenchError
 from utils.files import write_text, write_whole
 from utils.lease import lease

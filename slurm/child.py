@@ -8,10 +8,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
 from pathlib import Path
 
 from slurm.plan import Plan, Task
+from utils.clock import now
 from utils.errors import FAILURE, BenchError
 
 STOPPED = 130
@@ -143,8 +143,7 @@ def _opened(log: Path, line: str) -> int:
         output = os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise BenchError(f"Cannot write {log}: {error.strerror}.", exit_code=FAILURE) from error
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    head = f"--- {now}, {os.uname().nodename}{_job()}: {line}\n"
+    head = f"--- {now()}, {os.uname().nodename}{_job()}: {line}\n"
     os.write(output, head.encode("utf-8", "surrogateescape"))
     return output
 

@@ -7,13 +7,13 @@ import os
 import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from slurm.job import job_facts
 from slurm.plan import Plan, read_plan
+from utils.clock import now
 from utils.errors import BenchError
 from utils.files import read_json, write_json, write_text
 
@@ -142,9 +142,8 @@ class Submission:
             BenchError: the folder cannot be written to.
         """
         number = -code if code < 0 else None
-        at = datetime.now(timezone.utc).isoformat(timespec="seconds")
         last = last_line(self.log(key))
-        end = End(code if code >= 0 else 128 - code, number, last, at, job_facts(), attempts)
+        end = End(code if code >= 0 else 128 - code, number, last, now(), job_facts(), attempts)
         write_json(self.folder / "ends" / f"{key}.json", asdict(end))
         return end
 
