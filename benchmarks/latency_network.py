@@ -26,7 +26,7 @@ from utils.progress import Progress
 from wlasl.landmarks.loader import LandmarkLoader
 
 if TYPE_CHECKING:
-    from benchmarks.probe import Request
+    from benchmarks.finished import Request
     from benchmarks.records import Stored
 
 Numbers = npt.NDArray[np.float32]
@@ -108,7 +108,7 @@ def of_run(run: Stored, request: Request, folder: Path) -> Judged:
     """
     import torch  # noqa: PLC0415 - heavy
 
-    from benchmarks.probe import check_run, inputs_of_run  # noqa: PLC0415
+    from benchmarks.finished import check_run, inputs_of_run  # noqa: PLC0415
 
     recipe = restored(run.record.recipe)
     if not isinstance(recipe, LandmarkRecipe):

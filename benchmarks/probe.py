@@ -8,15 +8,15 @@ its reversal where they are reversed; one that does not cannot tell the two.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks import metrics
-from benchmarks.engine import Engine, Job, Scores
-from benchmarks.inputs import Inputs, loader, prepared
+from benchmarks.engine import Engine, Scores
+from benchmarks.finished import Request, check_run, inputs_of_run, taken_up
+from benchmarks.inputs import Inputs
 from benchmarks.probe_batches import batches
 from benchmarks.probe_names import PLAIN, PROBES
 from benchmarks.probe_records import (
@@ -29,41 +29,17 @@ from benchmarks.probe_records import (
     read_probes,
     write_probes,
 )
-from benchmarks.recipe import restored, revised
+from benchmarks.recipe import restored
 from benchmarks.recipe_base import Recipe
 from benchmarks.records import Stored
-from benchmarks.run import Machine, Places, engine_of
 from benchmarks.schema import Record
 from benchmarks.where import where
-from models import zoo
 from utils.clock import now
-from utils.errors import FAILURE, BenchError
-from wlasl.landmarks.sources import SOURCES
-from wlasl.subsets import load
+from utils.errors import BenchError
+from utils.progress import Progress
 
 _KEPT = ("clips", "hits1", "top1", "hits5", "top5", "loss", "ties")
 """The metrics that a probe keeps of each scoring."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a command line asks for.
-
-    Attributes:
-        places: where records lie, and where runs keep their weights.
-        data: the data set's folder; None for the usual places.
-        store: where prepared clips lie.
-        machine: device and progress.
-        landmarks: where the run's landmarks lie now; None for where its recipe says.
-        again: probe anew where that was done.
-    """
-
-    places: Places
-    data: Path | None
-    store: Path
-    machine: Machine
-    landmarks: str | None = None
-    again: bool = False
 
 
 def probe(run: Stored, request: Request) -> StoredProbes:
@@ -106,78 +82,10 @@ def disagreement(found: ProbeRecord, record: Record) -> str:
     )
 
 
-def check_run(run: Stored, places: Places) -> None:
-    """Refuse a run that has no result, or no weights on this machine."""
-    record = run.record
-    if run.altered:
-        raise BenchError(f"The record of run {run.path.stem} is not to be trusted: {run.altered}.")
-    if record.status != "done":
-        raise BenchError(f"Run {record.id} is {record.status} ({record.reason}): there is nothing to probe.")
-    folder = places.runs / record.id
-    if record.selection is not None and record.selection.epoch < 0:
-        raise BenchError(f"Run {record.id} was scored with the weights that it began with, and kept none.")
-    if not any(folder.glob("best.*")):
-        raise BenchError(
-            f"The weights of run {record.id} are not on this machine: {folder} has no best.pt or"
-            " best.weights.npz. Copy the folder here, give another with --runs, or train the run anew.",
-            exit_code=FAILURE,
-        )
-
-
-def inputs_of_run(recipe: Recipe, record: Record, request: Request) -> Inputs:
-    """Return the clips of a run, and refuse others.
-
-    Raises:
-        BenchError: the test clips are not those that the run scored, or their landmarks are not.
-    """
-    progress = request.machine.progress
-    dataset = load(recipe.split, request.data, progress)
-    inputs = prepared(_found(recipe, record, request), dataset, request.store, progress=progress)
-    here, how = inputs.fingerprint("test"), "Give the run's own with --data"
-    if here != record.clips.test:
-        what = f"The test clips under {dataset.root} are not those that run {record.id} scored"
-        count = f"{len(inputs.clips('test'))} clips, fingerprint {here}, not {record.clips.test}"
-        raise BenchError(f"{what} ({count}). {how}.")
-    if inputs.landmarks is not None and inputs.content() != recipe.clips:
-        what = (
-            f"The landmarks under {dataset.root} are not those that run {record.id} was trained and scored on"
-        )
-        raise BenchError(
-            f"{what} (fingerprint {inputs.content()}, not {recipe.clips}). {how} or --landmarks."
-        )
-    return inputs
-
-
-def _found(recipe: Recipe, record: Record, request: Request) -> Recipe:
-    """Return the recipe with the source that its landmarks have on this machine.
-
-    Raises:
-        BenchError: they came from a file or folder whose place a record does not hold, and nobody says it.
-    """
-    named = getattr(recipe, "landmarks", "")
-    if not named:
-        return recipe
-    if request.landmarks is None and named not in SOURCES:
-        raise BenchError(
-            f"Run {record.id} saw landmarks of a file or folder of its own, {named}. Say where they lie now"
-            " with --landmarks."
-        )
-    return revised(recipe, landmarks=request.landmarks or named)
-
-
 def _carried_out(recipe: Recipe, record: Record, inputs: Inputs, request: Request) -> ProbeRecord:
     """Take up the run's weights and score the test part under every probe."""
     started, machine = now(), request.machine
-    job = Job(
-        classes=len(inputs.dataset.subset.glosses),
-        input=zoo.system(recipe.model).input,
-        folder=request.places.runs / record.id,
-        device=machine.device,
-        runtime=machine.runtime,
-        progress=machine.progress,
-    )
-    engine = engine_of(recipe, job)
-    engine.restore(loader(recipe, inputs, "train", train=True))
+    engine = taken_up(recipe, record.id, inputs, request.places, machine)
     partners = reversals(recipe.split, inputs.dataset.subset.glosses)
     return ProbeRecord(
         id=record.id,
@@ -185,7 +93,7 @@ def _carried_out(recipe: Recipe, record: Record, inputs: Inputs, request: Reques
         split=record.split,
         of=record.finished,
         test=record.clips.test,
-        probes=_scored(engine, recipe, inputs, job, partners),
+        probes=_scored(engine, recipe, inputs, machine.progress, partners),
         where=where(recipe.engine, engine.facts()),
         started=started,
         finished=now(),
@@ -193,7 +101,7 @@ def _carried_out(recipe: Recipe, record: Record, inputs: Inputs, request: Reques
 
 
 def _scored(
-    engine: Engine, recipe: Recipe, inputs: Inputs, job: Job, partners: Mapping[int, int]
+    engine: Engine, recipe: Recipe, inputs: Inputs, progress: Progress, partners: Mapping[int, int]
 ) -> dict[str, Probed]:
     """Score the test part under every probe, the plain one first."""
     plain: Scores | None = None
@@ -205,13 +113,13 @@ def _scored(
         if not draws:
             found[name] = Probed(reason="pixels have no joints to hide")
             continue
-        job.progress.begin(f"{name}: {one.words}", sum(part.steps() for part in draws))
+        progress.begin(f"{name}: {one.words}", sum(part.steps() for part in draws))
         scores = [engine.predict(part) for part in draws]
         plain = scores[0] if plain is None else plain
         kept = tuple(measured(each, draws[0].labels, partners) for each in scores)
         change = None if name == PLAIN else max(largest_change(plain, each) for each in scores)
         found[name] = Probed(draws=kept, change=change)
-        job.progress.end(_headline(found[name]))
+        progress.end(_headline(found[name]))
     return found
 
 

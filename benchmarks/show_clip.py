@@ -12,16 +12,15 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks.commands.data_show import find_clip
-from benchmarks.engine import Engine, Job
+from benchmarks.engine import Engine
+from benchmarks.finished import Request, check_run, inputs_of_run, taken_up
 from benchmarks.inputs import Inputs, loader
-from benchmarks.probe import Request, check_run, inputs_of_run
 from benchmarks.recipe import restored
 from benchmarks.recipe_landmarks import LandmarkRecipe
 from benchmarks.records import Stored
 from benchmarks.rollout import frame_weights
-from benchmarks.run import Machine, Places, engine_of
+from benchmarks.run import Machine, Places
 from benchmarks.spobet_published import order_seen
-from models import zoo
 from utils.errors import BenchError
 from wlasl.clips import Clip
 from wlasl.landmarks.form import Landmarks
@@ -78,7 +77,7 @@ def show_clip(stored: Stored, clip_id: str, request: Request, console: Console) 
         )
     inputs = inputs_of_run(recipe, stored.record, request)
     clip = _at_hand(inputs, clip_id)
-    engine = _engine(recipe, inputs, request.places.runs / stored.record.id, request)
+    engine = taken_up(recipe, stored.record.id, inputs, request.places, request.machine)
     one = _one(recipe, inputs, clip)
     _print(clip, inputs.dataset.subset.glosses, _chances(engine, one), console)
     weights = frame_weights(engine, recipe.engine, one.batch)
@@ -103,21 +102,6 @@ def _at_hand(inputs: Inputs, clip_id: str) -> Clip:
         reason = inputs.reasons.get(clip.id, "missing")
         raise BenchError(f"Clip {clip.id} ({clip.gloss}) has no landmarks of use here: {reason}.")
     return clip
-
-
-def _engine(recipe: LandmarkRecipe, inputs: Inputs, folder: Path, request: Request) -> Engine:
-    """Build the run's network and take up its weights."""
-    machine = request.machine
-    job = Job(
-        classes=len(inputs.dataset.subset.glosses),
-        input=zoo.system(recipe.model).input,
-        folder=folder,
-        device=machine.device,
-        progress=machine.progress,
-    )
-    engine = engine_of(recipe, job)
-    engine.restore(loader(recipe, inputs, "train", train=True))
-    return engine
 
 
 def _one(recipe: LandmarkRecipe, inputs: Inputs, clip: Clip) -> One:

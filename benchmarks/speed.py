@@ -138,7 +138,7 @@ def latency(  # noqa: PLR0913 - one parameter per option of the command
 ) -> None:
     """One clip of 4 s on one core: PyTorch, ONNX Runtime, OpenVINO, LiteRT, and what each gets wrong."""
     from benchmarks import latency_network, speed_latency  # noqa: PLC0415
-    from benchmarks.probe import Request  # noqa: PLC0415
+    from benchmarks.finished import Request  # noqa: PLC0415
     from benchmarks.progress import Bars  # noqa: PLC0415
     from benchmarks.report import find  # noqa: PLC0415
     from benchmarks.run import Machine, Places  # noqa: PLC0415

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks import metrics
-from benchmarks.engine import Job
+from benchmarks.finished import Request, check_run, inputs_of_run, taken_up
 from benchmarks.inputs import Inputs, loader
-from benchmarks.probe import Request, check_run, inputs_of_run
 from benchmarks.recipe import restored, revised
 from benchmarks.recipe_base import Recipe
 from benchmarks.records import Stored
-from benchmarks.run import engine_of
 from benchmarks.schema import Record
 from benchmarks.streaming_records import (
     Seen,
@@ -103,17 +101,9 @@ def _carried_out(recipe: Recipe, record: Record, inputs: Inputs, request: Reques
     from benchmarks.streaming_network import Streamer, cost  # noqa: PLC0415 - it brings torch
 
     started, machine = now(), request.machine
-    job = Job(
-        classes=len(inputs.dataset.subset.glosses),
-        input=zoo.system(recipe.model).input,
-        folder=request.places.runs / record.id,
-        device=machine.device,
-        progress=machine.progress,
-    )
     # In single precision, whatever the run was trained in: parity is a matter of the network alone.
     single = revised(recipe, precision="fp32", compile=False)
-    engine: Any = engine_of(single, job)
-    engine.restore(loader(single, inputs, "train", train=True))
+    engine: Any = taken_up(single, record.id, inputs, request.places, machine)
     network, inputs_of = engine.learner.network.eval(), engine.learner.inputs
     batches = loader(single, inputs, part)
     if not len(batches.clips):
@@ -121,7 +111,8 @@ def _carried_out(recipe: Recipe, record: Record, inputs: Inputs, request: Reques
             f"None of the {part} clips of {recipe.split} can be read: there is nothing to stream."
         )
     machine.progress.begin(f"streaming {part}", batches.steps())
-    found = Streamer(network, inputs_of, (len(batches.clips), job.classes)).run(batches, machine.progress)
+    shape = (len(batches.clips), len(inputs.dataset.subset.glosses))
+    found = Streamer(network, inputs_of, shape).run(batches, machine.progress)
     (few,) = inputs_of(next(iter(batches.epoch(0))))
     price = cost(network, few, record.cost.gmacs)
     seen = seen_of(found, batches.labels)

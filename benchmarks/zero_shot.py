@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks import retrieval
-from benchmarks.engine import Job
+from benchmarks.finished import taken_up
 from benchmarks.inputs import Inputs, loader, prepared
 from benchmarks.recipe import restored, revised
 from benchmarks.recipe_base import Recipe
 from benchmarks.recipe_landmarks import LandmarkRecipe
 from benchmarks.records import write_record
 from benchmarks.retrieval import Gallery
-from benchmarks.run import Machine, Outcome, Places, engine_of
+from benchmarks.run import Machine, Outcome, Places
 from benchmarks.schema import ZeroShot
 from models import zoo
 from utils.errors import BenchError
@@ -127,7 +127,7 @@ def evaluated(
     if not missing:
         return outcome
     recipe = restored(record.recipe)
-    engine = _taken_up(recipe, trained, places, machine)
+    engine = cast("TorchEngine", taken_up(recipe, recipe.id, trained, places, machine))
     results = {target.name: _measured(recipe, engine, target, machine) for target in missing}
     record = record.model_copy(update={"zero_shot": {**record.zero_shot, **results}})
     return replace(outcome, record=record, path=write_record(places.results, record))
@@ -136,20 +136,6 @@ def evaluated(
 def _is_there(target: Target, known: ZeroShot | None) -> bool:
     """Say whether a record holds what a target would give: the same clips, found the same way."""
     return known is not None and known.clips == target.inputs.content()
-
-
-def _taken_up(recipe: Recipe, trained: Inputs, places: Places, machine: Machine) -> TorchEngine:
-    """Return the engine with the weights that the run chose."""
-    job = Job(
-        classes=len(trained.dataset.subset.glosses),
-        input=zoo.system(recipe.model).input,
-        folder=places.runs / recipe.id,
-        device=machine.device,
-        progress=machine.progress,
-    )
-    engine = cast("TorchEngine", engine_of(recipe, job))
-    engine.restore(loader(recipe, trained, "train", train=True))
-    return engine
 
 
 def _measured(recipe: Recipe, engine: TorchEngine, target: Target, machine: Machine) -> ZeroShot:

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from benchmarks import campaign, cli, probe, run  # noqa: E402
+from benchmarks import campaign, cli, finished, probe, run  # noqa: E402
 from benchmarks.probe_batches import HOW  # noqa: E402
 from benchmarks.probe_names import PROBES  # noqa: E402
 from benchmarks.probe_records import probes_path, read_probes  # noqa: E402
@@ -119,7 +119,7 @@ def trained(home, tmp_path):
         recipe = resolve(model, "sample", small, fields)
         request = campaign.Request([recipe], home / "sample", home / "store", places, run.Machine("cpu"))
         (outcome,) = campaign.carry_out(request)
-        return read_record(outcome.path), probe.Request(
+        return read_record(outcome.path), finished.Request(
             places, home / "sample", home / "store", run.Machine("cpu")
         )
 
@@ -188,7 +188,7 @@ def test_a_probed_run_is_recognised_and_probed_anew_on_demand_or_when_trained_an
     assert path == probes_path(request.places.results, stored.record)
     first = path.read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(probe, "prepared", lambda *_, **__: pytest.fail("it should be recognised"))
+        patch.setattr(finished, "prepared", lambda *_, **__: pytest.fail("it should be recognised"))
         assert probe.probe(stored, request).record == json_of(first)
     again = probe.probe(stored, replace(request, again=True)).record
     assert again.probes == json_of(first).probes

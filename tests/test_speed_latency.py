@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
-from benchmarks import export_landmarks, latency_network, latency_turns, probe, speed, speed_latency  # noqa: E402
+from benchmarks import export_landmarks, finished, latency_network, latency_turns, speed, speed_latency  # noqa: E402
 from benchmarks.export_landmarks import Setting  # noqa: E402
 from benchmarks.latency_network import Judged  # noqa: E402
 from benchmarks.latency_runtimes import RUNTIMES, Runtime, Session, eager  # noqa: E402
@@ -215,8 +215,8 @@ def test_a_run_is_judged_with_its_weights_on_its_test_part(tmp_path, monkeypatch
         clips=lambda part: clips.clips if part == "test" else (),
         dataset=SimpleNamespace(subset=SimpleNamespace(glosses=("a", "b", "c"))),
     )
-    monkeypatch.setattr(probe, "check_run", lambda *_: None)
-    monkeypatch.setattr(probe, "inputs_of_run", lambda *_: inputs)
+    monkeypatch.setattr(finished, "check_run", lambda *_: None)
+    monkeypatch.setattr(finished, "inputs_of_run", lambda *_: inputs)
     network = zoo.build("gru", "torch", 3, **recipe.architecture())
     (tmp_path / "runs" / "abc").mkdir(parents=True)
     torch.save({"state_dict": network.state_dict()}, tmp_path / "runs" / "abc" / "best.pt")

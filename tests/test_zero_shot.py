@@ -192,7 +192,7 @@ def test_a_finished_run_is_evaluated_once_and_its_record_says_how(shelves, tmp_p
     def never(*_):
         raise AssertionError("evaluated again")
 
-    monkeypatch.setattr(zero_shot, "engine_of", never)
+    monkeypatch.setattr(zero_shot, "taken_up", never)
     assert evaluated(done, wanted, known, places, machine) is done
     other = replace(wanted[0], inputs=inputs_of("300", OTHERS, 600))
     with pytest.raises(AssertionError, match="evaluated again"):

@@ -26,7 +26,7 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
 
     The weights are those that were chosen before; nothing is trained or tuned on test.
     """
-    from benchmarks.probe import Request  # noqa: PLC0415 - `bench --help` needs none of it
+    from benchmarks.finished import Request  # noqa: PLC0415 - `bench --help` needs none of it
     from benchmarks.probe import probe as carried_out  # noqa: PLC0415
     from benchmarks.probe_report import print_probes  # noqa: PLC0415
     from benchmarks.progress import Bars  # noqa: PLC0415

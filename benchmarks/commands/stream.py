@@ -26,7 +26,7 @@ def stream(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
 
     The weights are those that were chosen before; nothing is trained or tuned on test.
     """
-    from benchmarks.probe import Request  # noqa: PLC0415 - `bench --help` needs none of it
+    from benchmarks.finished import Request  # noqa: PLC0415 - `bench --help` needs none of it
     from benchmarks.progress import Bars  # noqa: PLC0415
     from benchmarks.report import find  # noqa: PLC0415
     from benchmarks.run import Machine, Places  # noqa: PLC0415
