@@ -16,9 +16,9 @@ from benchmarks.metrics import spread
 from benchmarks.probe_names import PLAIN
 from benchmarks.records import record_path
 from benchmarks.schema import Record, Where
-from benchmarks.seals import sealed, unsealed
+from benchmarks.seals import read_unsealed, sealed
 from utils.errors import BenchError
-from utils.files import read_json, write_json
+from utils.files import write_json
 
 FORMAT = 1
 """The version of this file's schema; readers refuse newer ones in words."""
@@ -131,15 +131,7 @@ def read_probes(results: Path, run: Record) -> StoredProbes | None:
     path = probes_path(results, run)
     if not path.is_file():
         return None
-    body = read_json(path)
-    if not isinstance(body, dict):
-        raise BenchError(f"{path} holds no probes of a run.")
-    version = body.get("format")
-    if isinstance(version, int) and version > FORMAT:
-        raise BenchError(
-            f"{path} was written by a newer version of bench (format {version}). Update this one."
-        )
-    altered = unsealed(path, body)
+    body, altered = read_unsealed(path, FORMAT, "holds no probes of a run")
     try:
         record = ProbeRecord.model_validate(body)
     except ValidationError as error:

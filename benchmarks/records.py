@@ -18,9 +18,8 @@ from pydantic import ValidationError
 
 from benchmarks.asked import asked_of
 from benchmarks.schema import FORMAT, Record, run_id
-from benchmarks.seals import is_intact, unsealed, without_seals, write_sealed
+from benchmarks.seals import is_intact, read_unsealed, unsealed, without_seals, write_sealed
 from utils.errors import BenchError
-from utils.files import read_json
 from utils.names import is_safe_id
 
 
@@ -116,15 +115,7 @@ def _intact(path: Path) -> Record | None:
 
 def _looked_at(path: Path) -> Stored:
     """Read a record that is laid out anew, altered, older than the checksum of its file, or none at all."""
-    body = read_json(path)
-    if not isinstance(body, dict):
-        raise BenchError(f"{path} is not a run's record.")
-    version = body.get("format")
-    if isinstance(version, int) and version > FORMAT:
-        raise BenchError(
-            f"{path} was written by a newer version of bench (format {version}). Update this one."
-        )
-    altered = unsealed(path, body)
+    body, altered = read_unsealed(path, FORMAT, "is not a run's record")
     try:
         record = Record.model_validate(body)
     except ValidationError as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import BenchError
-from utils.files import canonical, write_whole
+from utils.files import canonical, read_json, write_whole
 
 BODY, FILE = "body_sha256", "file_sha256"
 _BLANK = "0" * 64
@@ -58,6 +58,28 @@ def is_intact(content: bytes) -> bool:
 def without_seals(content: bytes) -> bytes:
     """Return an intact file's content without its checksums: the JSON object of the body alone."""
     return _SEALS.sub(b"", content)
+
+
+def read_unsealed(path: Path, newest: int, otherwise: str) -> tuple[dict[str, Any], str]:
+    """Read a JSON file; return its body without checksums, and how one can tell that it was changed.
+
+    Args:
+        path: of the file.
+        newest: the newest format that is understood.
+        otherwise: what is said of a file without a body, such as "is not a run's record".
+
+    Raises:
+        BenchError: the file is missing or no such file, or was written by a newer version.
+    """
+    body = read_json(path)
+    if not isinstance(body, dict):
+        raise BenchError(f"{path} {otherwise}.")
+    version = body.get("format")
+    if isinstance(version, int) and version > newest:
+        raise BenchError(
+            f"{path} was written by a newer version of bench (format {version}). Update this one."
+        )
+    return body, unsealed(path, body)
 
 
 def unsealed(path: Path, body: dict[str, Any]) -> str:
