@@ -7,18 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
+from benchmarks.beside import Beside, Files, Stored
 from benchmarks.metrics import spread
 from benchmarks.probe_names import PLAIN
-from benchmarks.records import record_path
-from benchmarks.schema import Record, Where
-from benchmarks.seals import read_unsealed, sealed
-from utils.errors import BenchError
-from utils.files import write_json
+from benchmarks.schema import Frozen, Where
 
 FORMAT = 1
 """The version of this file's schema; readers refuse newer ones in words."""
@@ -28,13 +21,7 @@ Draw = dict[str, float | int | None]
 `pairs` (clips of signs that are another one's reversal) and `pair_hits` (those told from that one)."""
 
 
-class _Part(BaseModel):
-    """What every part of the file is: frozen, and with no fields but the known ones."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Probed(_Part):
+class Probed(Frozen):
     """One probe of a run.
 
     Attributes:
@@ -53,14 +40,10 @@ class Probed(_Part):
         return spread([float(value) for value in values])[0] if values else None
 
 
-class ProbeRecord(_Part):
+class ProbeRecord(Beside):
     """The probes of one run.
 
     Attributes:
-        id: the run's.
-        model: the run's.
-        split: the run's.
-        of: when the run finished; probes of an earlier run of the same recipe are out of date.
         test: the fingerprint of the test clips scored.
         probes: by name (`benchmarks.probe_names.PROBES`).
         where: what the probes were carried out on.
@@ -69,10 +52,6 @@ class ProbeRecord(_Part):
         format: version of this schema.
     """
 
-    id: str
-    model: str
-    split: str
-    of: str
     test: str
     probes: dict[str, Probed]
     where: Where = Where()
@@ -92,58 +71,10 @@ class ProbeRecord(_Part):
         return (found.mean("pair_hits") or 0.0) / pairs
 
 
-@dataclass(frozen=True, slots=True)
-class StoredProbes:
-    """Probes as found on the disk.
-
-    Attributes:
-        record: what the file says.
-        path: where it lies.
-        stale: why it does not count; empty where it does.
-    """
-
-    record: ProbeRecord
-    path: Path
-    stale: str = ""
-
-
-def probes_path(results: Path, record: Record) -> Path:
-    """Return where the probes of a run lie."""
-    path = record_path(results, record)
-    return path.parent / "probes" / path.name
-
-
-def write_probes(path: Path, record: ProbeRecord) -> None:
-    """Write a run's probes whole, with the checksum of their body.
-
-    Raises:
-        BenchError: the folder cannot be written to.
-    """
-    write_json(path, sealed(record.model_dump(mode="json")))
-
-
-def read_probes(results: Path, run: Record) -> StoredProbes | None:
-    """Read a run's probes; None where it was not probed.
-
-    Raises:
-        BenchError: the file is none, or of a newer version.
-    """
-    path = probes_path(results, run)
-    if not path.is_file():
-        return None
-    body, altered = read_unsealed(path, FORMAT, "holds no probes of a run")
-    try:
-        record = ProbeRecord.model_validate(body)
-    except ValidationError as error:
-        raise BenchError(f"{path} holds no probes of a run: {error.errors()[0]['msg']}.") from error
-    return StoredProbes(record, path, altered or _outdated(record, run))
-
-
-def _outdated(record: ProbeRecord, run: Record) -> str:
-    """Say why probes are not of this run; empty where they are."""
-    if record.id != run.id:
-        return f"these are the probes of run {record.id}"
-    return "" if record.of == run.finished else "the run was trained anew since"
+StoredProbes = Stored[ProbeRecord]
+"""Probes as found on the disk."""
+_FILES = Files("probes", ProbeRecord, FORMAT)
+probes_path, write_probes, read_probes = _FILES.path, _FILES.write, _FILES.read
 
 
 def same(one: float | None, other: float | None) -> bool:

@@ -17,13 +17,13 @@ Status = Literal["done", "failed", "timeout", "skipped"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 
-class _Part(BaseModel):
+class Frozen(BaseModel):
     """What every part of a record is: frozen, and with no fields but the known ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Selection(_Part):
+class Selection(Frozen):
     """What chose the checkpoint.
 
     Attributes:
@@ -37,7 +37,7 @@ class Selection(_Part):
     value: float | None = None
 
 
-class Coverage(_Part):
+class Coverage(Frozen):
     """How many clips of a part were there: scored + missing = official."""
 
     scored: int
@@ -45,7 +45,7 @@ class Coverage(_Part):
     official: int
 
 
-class Clips(_Part):
+class Clips(Frozen):
     """Which clips a run used.
 
     Attributes:
@@ -61,7 +61,7 @@ class Clips(_Part):
     landmarks: str = ""
 
 
-class Link(_Part):
+class Link(Frozen):
     """One of the runs that a run builds on.
 
     Attributes:
@@ -81,7 +81,7 @@ class Link(_Part):
     test_seen: int | None = None
 
 
-class InitialWeights(_Part):
+class InitialWeights(Frozen):
     """Where training started from: `none` is random weights; the SHA-256 is of the file.
 
     Attributes:
@@ -95,7 +95,7 @@ class InitialWeights(_Part):
     chain: tuple[Link, ...] = ()
 
 
-class Cost(_Part):
+class Cost(Frozen):
     """What a run took.
 
     Attributes:
@@ -119,7 +119,7 @@ class Cost(_Part):
     steps: int | None = None
 
 
-class Where(_Part):
+class Where(Frozen):
     """What it ran on: the kind of device and CPU, the code and the packages; no host, user or path.
 
     Attributes:
@@ -141,7 +141,7 @@ class Where(_Part):
     runtime: str = ""
 
 
-class ZeroShot(_Part):
+class ZeroShot(Frozen):
     """What a run's embeddings make of signs without training on them.
 
     Attributes:
@@ -161,7 +161,7 @@ class ZeroShot(_Part):
     metrics: dict[str, float | int | None]
 
 
-class Tuning(_Part):
+class Tuning(Frozen):
     """The study that a run's recipe came from, and what that took.
 
     Attributes:
@@ -179,7 +179,7 @@ class Tuning(_Part):
     hours: float
 
 
-class Record(_Part):
+class Record(Frozen):
     """One run: its recipe, its metrics, its cost, where it ran and on which clips.
 
     Attributes:

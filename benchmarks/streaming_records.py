@@ -5,28 +5,14 @@ The record `<results>/<subset>/<model>/<id>.json` has its streams at `.../<model
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from benchmarks.records import record_path
-from benchmarks.schema import Record, Where
-from benchmarks.seals import read_unsealed, sealed
-from utils.errors import BenchError
-from utils.files import write_json
+from benchmarks.beside import Beside, Files, Stored
+from benchmarks.schema import Frozen, Where
 
 FORMAT = 1
 """The version of this file's schema; readers refuse newer ones in words."""
 
 
-class _Part(BaseModel):
-    """What every part of the file is: frozen, and with no fields but the known ones."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Seen(_Part):
+class Seen(Frozen):
     """What a network says once it has seen some of each clip.
 
     Attributes:
@@ -40,7 +26,7 @@ class Seen(_Part):
     metrics: dict[str, float | int | None]
 
 
-class Parity(_Part):
+class Parity(Frozen):
     """How far frame by frame is from the whole clip at once, by the same weights.
 
     Attributes:
@@ -67,7 +53,7 @@ class Parity(_Part):
         return max(self.whole, self.prefix) <= self.bound
 
 
-class StreamCost(_Part):
+class StreamCost(Frozen):
     """What one frame takes, one clip at a time.
 
     Attributes:
@@ -87,7 +73,7 @@ class StreamCost(_Part):
     numbers: int
 
 
-class Streamed(_Part):
+class Streamed(Frozen):
     """One part of a subset, frame by frame.
 
     Attributes:
@@ -111,75 +97,19 @@ class Streamed(_Part):
     finished: str = ""
 
 
-class StreamRecord(_Part):
+class StreamRecord(Beside):
     """The streams of one run.
 
     Attributes:
-        id: the run's.
-        model: the run's.
-        split: the run's.
-        of: when the run finished; streams of an earlier run of the same recipe are out of date.
         parts: by part, val or test.
         format: version of this schema.
     """
 
-    id: str
-    model: str
-    split: str
-    of: str
     parts: dict[str, Streamed]
     format: int = FORMAT
 
 
-@dataclass(frozen=True, slots=True)
-class StoredStreams:
-    """Streams as found on the disk.
-
-    Attributes:
-        record: what the file says.
-        path: where it lies.
-        stale: why it does not count; empty where it does.
-    """
-
-    record: StreamRecord
-    path: Path
-    stale: str = ""
-
-
-def streams_path(results: Path, record: Record) -> Path:
-    """Return where the streams of a run lie."""
-    path = record_path(results, record)
-    return path.parent / "streams" / path.name
-
-
-def write_streams(path: Path, record: StreamRecord) -> None:
-    """Write a run's streams whole, with the checksum of their body.
-
-    Raises:
-        BenchError: the folder cannot be written to.
-    """
-    write_json(path, sealed(record.model_dump(mode="json")))
-
-
-def read_streams(results: Path, run: Record) -> StoredStreams | None:
-    """Read a run's streams; None where it was not streamed.
-
-    Raises:
-        BenchError: the file is none, or of a newer version.
-    """
-    path = streams_path(results, run)
-    if not path.is_file():
-        return None
-    body, altered = read_unsealed(path, FORMAT, "holds no streams of a run")
-    try:
-        record = StreamRecord.model_validate(body)
-    except ValidationError as error:
-        raise BenchError(f"{path} holds no streams of a run: {error.errors()[0]['msg']}.") from error
-    return StoredStreams(record, path, altered or _outdated(record, run))
-
-
-def _outdated(record: StreamRecord, run: Record) -> str:
-    """Say why streams are not of this run; empty where they are."""
-    if record.id != run.id:
-        return f"these are the streams of run {record.id}"
-    return "" if record.of == run.finished else "the run was trained anew since"
+StoredStreams = Stored[StreamRecord]
+"""Streams as found on the disk."""
+_FILES = Files("streams", StreamRecord, FORMAT)
+streams_path, write_streams, read_streams = _FILES.path, _FILES.write, _FILES.read
