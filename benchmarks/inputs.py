@@ -97,7 +97,7 @@ class Inputs:
             BenchError: says which part, and how to see what is missing; or which fields.
         """
         check_published(recipe, len(self.dataset.subset.glosses))
-        val = not (recipe.select == "last" or chosen_on_test(recipe))
+        val = not (recipe.select == "last" or recipe.chosen_on_test)
         needed: tuple[Part, ...] = PARTS if val else ("train", "test")
         for part in needed:
             if not self.clips(part):
@@ -105,11 +105,6 @@ class Inputs:
                 what = f"None of the {official} {part} clips of {recipe.split} can be read"
                 how = f"`bench data doctor --split {recipe.split}` lists what is missing and why."
                 raise BenchError(f"{what} under {self.dataset.root}. {how}")
-
-
-def chosen_on_test(recipe: Recipe) -> bool:
-    """Say whether a recipe reproduces a paper that chose its checkpoint on test."""
-    return recipe.chosen_on_test
 
 
 def prepared(recipe: Recipe, dataset: DataSet, store: Path, *, progress: Progress | None = None) -> Inputs:

@@ -181,7 +181,7 @@ class _Attempt:
             engine = engine_of(self.recipe, self.job)
             self.main = engine.main
             # A recipe that reproduces a paper's choice on test is the one exception, and is badged for it.
-            judge: Part = "test" if clips_of.chosen_on_test(self.recipe) else "val"
+            judge: Part = "test" if self.recipe.chosen_on_test else "val"
             fitted = engine.fit(self._loader("train", train=True), self._loader(judge, watched=True))
             record = self._done(engine, fitted)
         except HeldElsewhereError:
@@ -235,7 +235,7 @@ class _Attempt:
         """Put the record of a finished run together."""
         chosen = fitted.history[fitted.chosen_epoch] if fitted.chosen_epoch >= 0 else {}
         value, rule = chosen.get(fitted.selection), fitted.selection
-        if clips_of.chosen_on_test(self.recipe):
+        if self.recipe.chosen_on_test:
             rule = rule.replace("val_", "test_")
         return Record(
             id=self.recipe.id,

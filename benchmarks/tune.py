@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import campaign
-from benchmarks.inputs import chosen_on_test, initial_weights, prepared
+from benchmarks.inputs import initial_weights, prepared
 from benchmarks.progress import Bars
 from benchmarks.recipe import revised
 from benchmarks.run import Machine, Places
@@ -76,7 +76,7 @@ def carry_out(request: Request) -> Study:
         importlib.util.find_spec(package) is None
     ):  # keras-tuner is not imported here: TensorFlow comes with it
         optional(package, "tune")
-    if chosen_on_test(settings.base):
+    if settings.base.chosen_on_test:
         raise BenchError("This recipe chooses on test, and a study sees val alone: tune another recipe.")
     if getattr(settings.base, "train_on_val", False):
         raise BenchError("This recipe trains on val, by which a study judges: tune another recipe.")

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from benchmarks.chain import keeps_head
 from benchmarks.engine import Engine, Fitted, Job, Pruned
-from benchmarks.inputs import Inputs, chosen_on_test, initial_weights, loader
+from benchmarks.inputs import Inputs, initial_weights, loader
 from benchmarks.recipe import revised
 from benchmarks.recipe_base import Recipe
 from benchmarks.run import engine_of
@@ -169,7 +169,7 @@ def measured(recipe: Recipe, folder: Path, around: Around, report: Report) -> Fo
         Pruned: `report` has seen enough.
         BenchError: it cannot be trained.
     """
-    if chosen_on_test(recipe):
+    if recipe.chosen_on_test:
         raise BenchError("This recipe chooses on test: a study sees val alone. Tune another recipe.")
     if getattr(recipe, "train_on_val", False):
         raise BenchError("This recipe trains on val, by which a study judges. Tune another recipe.")

@@ -166,8 +166,7 @@ def test_val_is_trained_on_and_test_chooses_only_where_a_recipe_says_so():
     assert ids(published, "val") == ["val0", "val1"]
     assert ids(of_line("i3d", "100", "fixed"), "train", train=True) == ["train0", "train1"]
     assert published.chosen_on_test
-    assert inputs_of_run.chosen_on_test(published)
-    assert not inputs_of_run.chosen_on_test(of_line("i3d", "100", "fixed"))
+    assert not of_line("i3d", "100", "fixed").chosen_on_test
 
 
 def test_the_table_says_how_many_views_and_which_recipe(make_record):
