@@ -21,6 +21,7 @@ from wlasl.landmarks.options import LandmarkOptions
 
 torch = pytest.importorskip("torch")
 
+from benchmarks import torch_embedding  # noqa: E402
 from benchmarks.torch_embedding import EmbeddingLearner, batch_all  # noqa: E402
 from benchmarks.torch_engine import TorchEngine  # noqa: E402
 
@@ -255,6 +256,31 @@ def test_a_run_learns_signs_that_lie_apart(tmp_path, changes):
     assert labels["val"].tolist() == val.labels.tolist()
     if changes.get("normalize_embeddings"):
         np.testing.assert_allclose(np.linalg.norm(vectors["val"], axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{}, {"triplets": "random"}, {"mask_memory": False}], ids=str)
+@pytest.mark.usefixtures("small")
+def test_clips_of_like_length_together_have_the_loss_and_gradients_of_the_batch(
+    tmp_path, monkeypatch, changes
+):
+    train, val, _ = parts()
+    learner = TorchEngine(recipe(batch_size=18, **changes), job(tmp_path)).learner
+    batch = next(iter(learner.begin(train, val).epoch(0)))
+    batch = train.batch(range(18), 0, train=True) if changes.get("triplets") != "random" else batch
+    calls = []
+    learner.network.register_forward_hook(lambda _network, inputs, _out: calls.append(inputs[0].shape))
+    found = []
+    for alike in (4, 18):
+        monkeypatch.setattr(torch_embedding, "_ALIKE", alike)
+        learner.network.zero_grad()
+        loss = learner.loss(batch)
+        loss.backward()
+        found.append(
+            [loss, *(weight.grad.clone() for weight in learner.network.parameters() if weight.requires_grad)]
+        )
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-6)
+    # The network that sees its padding must go on seeing all of it.
+    assert (len({shape[1] for shape in calls}) > 1) == ("mask_memory" not in changes)
 
 
 @pytest.mark.usefixtures("small")
