@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich import box
 from rich.console import Console
@@ -27,6 +27,7 @@ from wlasl.clips import PARTS
 from wlasl.landmarks.joints import SKELETONS
 
 _LONGEST = 40
+Kept = TypeVar("Kept")
 
 
 def find(results: Path, name: str) -> Stored:
@@ -60,33 +61,27 @@ def print_record(stored: Stored, console: Console) -> None:
     if record.metrics:
         console.print(_metrics(record))
     console.print(_facts(record))
-    _print_probes(stored, console)
-    _print_streams(stored, console)
+    _print_beside(stored, console, read_probes, print_probes)
+    _print_beside(stored, console, read_streams, print_streams)
     print_zero_shot(record, console)
     console.print(Text("\nRecipe", style="bold"))
     console.print(_recipe(record.recipe))
 
 
-def _print_probes(stored: Stored, console: Console) -> None:
-    """Print what `bench probe` found of a run, or why that cannot be read; nothing where it was not there."""
+def _print_beside(
+    stored: Stored,
+    console: Console,
+    read: Callable[[Path, Record], Kept | None],
+    show: Callable[[Kept, Console], None],
+) -> None:
+    """Print what was found of a run since, or why that cannot be read; nothing where nothing was found."""
     try:
-        found = read_probes(stored.path.parents[2], stored.record)
+        found = read(stored.path.parents[2], stored.record)
     except BenchError as error:
         console.print(Text(f"\n{error}", style="yellow"), soft_wrap=True)
         return
     if found is not None:
-        print_probes(found, console)
-
-
-def _print_streams(stored: Stored, console: Console) -> None:
-    """Print what `bench stream` found of a run, or why that cannot be read; nothing where it is not there."""
-    try:
-        found = read_streams(stored.path.parents[2], stored.record)
-    except BenchError as error:
-        console.print(Text(f"\n{error}", style="yellow"), soft_wrap=True)
-        return
-    if found is not None:
-        print_streams(found, console)
+        show(found, console)
 
 
 def _metrics(record: Record) -> Grid:
