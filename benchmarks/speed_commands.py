@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -71,21 +72,14 @@ def infer(
 ) -> None:
     """One clip of pixels on one core: PyTorch, ONNX Runtime, OpenVINO, LiteRT, and what each gets wrong."""
     from benchmarks import speed_infer  # noqa: PLC0415
-    from benchmarks.progress import Bars  # noqa: PLC0415
 
     chosen = (
         *speed_infer.RUNTIMES,
         *(speed_infer.MORE if more else ()),
         *(speed_infer.SLOW_TO_MAKE if slow else ()),
     )
-    reports = []
-    for model in models or convolutional():
-        with tempfile.TemporaryDirectory() as name, Bars() as bars:
-            found = speed_infer.measured(model, Path(name), rounds, runtimes=chosen, progress=bars)
-        remember("infer", model, found.as_dict(), write=write)
-        show(found, check=False, as_json=as_json)
-        reports.append(found)
-    _judge(reports, check=check)
+    measure = partial(speed_infer.measured, rounds=rounds, runtimes=chosen)
+    _each("infer", models, measure, write=write, check=check, as_json=as_json)
 
 
 def train(
@@ -99,16 +93,9 @@ def train(
 ) -> None:
     """A training step on one core: fp32, bf16, channels last; and how long the fastest waits for clips."""
     from benchmarks import speed_train  # noqa: PLC0415
-    from benchmarks.progress import Bars  # noqa: PLC0415
 
-    reports = []
-    for model in models or convolutional():
-        with tempfile.TemporaryDirectory() as name, Bars() as bars:
-            found = speed_train.measured(model, Path(name), rounds, compiled=compiled, progress=bars)
-        remember("train", model, found.as_dict(), write=write)
-        show(found, check=False, as_json=as_json)
-        reports.append(found)
-    _judge(reports, check=check)
+    measure = partial(speed_train.measured, rounds=rounds, compiled=compiled)
+    _each("train", models, measure, write=write, check=check, as_json=as_json)
 
 
 def growth(
@@ -151,9 +138,25 @@ def gpu(
     show(found, check=check, as_json=as_json)
 
 
-def _judge(reports: Sequence[Reported], *, check: bool) -> None:
-    """Fail where a report misses its mark, if that is asked for."""
-    missed = [report.mark for report in reports if not report.met]
+def _each(
+    kind: str,
+    models: Sequence[str] | None,
+    measure: Callable[..., Reported],
+    *,
+    write: bool,
+    check: bool,
+    as_json: bool,
+) -> None:
+    """Measure network by network, each shown as soon as it is measured; all are judged at the end."""
+    from benchmarks.progress import Bars  # noqa: PLC0415 - `--help` needs none of it
+
+    missed = []
+    for model in models or convolutional():
+        with tempfile.TemporaryDirectory() as name, Bars() as bars:
+            found = measure(model, Path(name), progress=bars)
+        remember(kind, model, found.as_dict(), write=write)
+        show(found, check=False, as_json=as_json)
+        missed += [] if found.met else [found.mark]
     if check and missed:
         raise BenchError(f"Missed: {'; '.join(missed)}.", exit_code=FAILURE)
 
