@@ -26,7 +26,7 @@ from benchmarks.chaos_audit import Audit
 from benchmarks.chaos_row import Row, table
 from benchmarks.chaos_scene import Scene, Size
 from slurm.profiles import Profile
-from utils.errors import FAILURE, BenchError
+from utils.errors import FAILURE, BenchError, ending_in_words
 
 JOB = Profile(time="10", cpus=1, memory="400", requeues=100, signal_seconds=20)
 """What a made run asks of Slurm."""
@@ -166,8 +166,5 @@ def _tell(began: float, write: Callable[[str], object], sentence: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with ending_in_words():
         typer.run(main)
-    except BenchError as problem:
-        sys.stderr.write(f"{problem}\n")
-        sys.exit(problem.exit_code)

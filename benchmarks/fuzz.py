@@ -8,7 +8,6 @@ what is accepted is counted by how much of it is still as it was. Exit code 1 wh
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ import typer
 
 from benchmarks.fuzz_mutations import MUTATIONS
 from benchmarks.fuzz_watch import ACCEPTED, BAD, OUTCOMES, Trial, Verdict, campaign
-from utils.errors import FAILURE, BenchError
+from utils.errors import FAILURE, BenchError, ending_in_words
 from utils.seeds import generator
 from utils.threads import allotted_cores
 from wlasl.root import VIDEO_SUFFIXES
@@ -124,8 +123,5 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
+    with ending_in_words():
         typer.run(main)
-    except BenchError as problem:
-        sys.stderr.write(f"{problem}\n")
-        sys.exit(problem.exit_code)

@@ -6,7 +6,6 @@ ratio of two methods stays.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +27,7 @@ from benchmarks.speed_commands import (
     show,
     train,
 )
-from utils.errors import BenchError
+from utils.errors import ending_in_words
 
 app = typer.Typer(help="Measure speed, in one run.", no_args_is_help=True, add_completion=False)
 
@@ -180,11 +179,8 @@ for _command in (infer, train, growth, gpu, page):
 
 def main() -> None:
     """Run the command line; a problem is a sentence and an exit code."""
-    try:
+    with ending_in_words():
         app()
-    except BenchError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Iterator
+
 USAGE = 2
 """Exit code of a mistake in what was asked: a wrong name, a missing folder, a bad value."""
 FAILURE = 1
@@ -20,3 +24,13 @@ class BenchError(Exception):
         """Keep the sentence and the exit code."""
         super().__init__(message)
         self.exit_code = exit_code
+
+
+@contextlib.contextmanager
+def ending_in_words() -> Iterator[None]:
+    """End the process where there is a problem: its sentence on stderr, and its exit code."""
+    try:
+        yield
+    except BenchError as problem:
+        sys.stderr.write(f"{problem}\n")
+        sys.exit(problem.exit_code)
