@@ -16,6 +16,7 @@ import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor, nn
 
 from models.drop_path import DropPath
+from models.lengths import within
 
 
 class Norm(nn.Module):
@@ -121,13 +122,6 @@ class SignConformer(nn.Module):
     def blocks(self) -> list[nn.Module]:
         """Return the backbone's parts from input to output."""
         return [nn.ModuleList([self.stem, self.norm]), *self.layers, self.top]
-
-
-def within(lengths: Tensor | None, T: int) -> Tensor | None:
-    """Return which frames are a clip's own, bool [B, T]; None where all are, for all clips."""
-    if lengths is None or lengths.is_meta or bool((lengths == T).all()):
-        return None
-    return torch.arange(T, device=lengths.device) < lengths[:, None]
 
 
 def blank(x: Tensor, seen: Tensor | None) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor, nn
 
+from models.lengths import within
 from utils.errors import BenchError
 from wlasl.landmarks.joints import SKELETONS
 
@@ -156,13 +157,6 @@ class StGcn(nn.Module):
     def blocks(self) -> list[nn.Module]:
         """Return the backbone's parts from input to output."""
         return [self.norm, *self.units]
-
-
-def within(lengths: Tensor | None, frames: int) -> Tensor | None:
-    """Return which frames are a clip's own, bool [B, T]; None where all are, for all clips."""
-    if lengths is None or lengths.is_meta or bool((lengths == frames).all()):
-        return None
-    return torch.arange(frames, device=lengths.device) < lengths[:, None]
 
 
 def blank(x: Tensor, seen: Tensor | None) -> Tensor:
