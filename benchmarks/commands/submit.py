@@ -81,35 +81,43 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     ] = None,
 ) -> None:
     """Submit runs: what has a result, or is queued or running, is not submitted again."""
-    from benchmarks import chain, submit_report  # noqa: PLC0415 - `bench --help` needs none of it
-    from slurm.plan import read_plan, write_plan  # noqa: PLC0415
-    from slurm.profiles import profile as profile_of  # noqa: PLC0415
-    from wlasl.datasets.revised import labelled  # noqa: PLC0415
-    from wlasl.root import project_folder  # noqa: PLC0415
+    from slurm.profiles import profile as profile_of  # noqa: PLC0415 - `bench --help` needs none of it
 
     if (plan_file is None) == (not model):
         raise BenchError("Give --model, or --plan with a plan's file.")
     asked = profile_of(profile, profiles, resource or ())
     if plan_file is not None:
-        plan = read_plan(plan_file)
-        if profile or profiles or resource:
-            plan = replace(plan, profile=asked)
+        plan = _read(plan_file, asked if profile or profiles or resource else None)
     else:
-        rest = _rest({"data": data, "store": store, "results": results, "runs": runs}, evaluate_on or ())
-        rest += [*(["--device", known_device(device)] if device != "auto" else [])]
-        rest += [*(["--devices", str(devices)] if devices > 1 else [])]
-        start = chain.told(weights, results or project_folder() / "results")
-        splits = [labelled(name, labels) for name in _listed(split) or ["100"]]
+        folders = {"data": data, "store": store, "results": results, "runs": runs}
         plan = _planned(
-            {"models": _listed(model), "splits": splits, "recipes": _listed(recipe_name)},
-            {"engine": engine, "weights": start, "landmarks": landmarks},
-            {"settings": settings or [], "seeds": [one["seed"] for one in seed_layers(seed, seeds) if one]},
-            (results, runs, rest),
+            {"models": _listed(model), "splits": _listed(split), "recipes": _listed(recipe_name)},
+            {"engine": engine, "weights": weights, "landmarks": landmarks},
+            {"labels": labels, "settings": settings or [], "seed": seed, "seeds": seeds},
+            (folders, _rest(folders, device, devices, evaluate_on or ())),
             asked,
         )
-    if write_to is not None:
-        write_plan(write_to, plan)
-        print(f"{len(plan.tasks)} tasks in {write_to}")  # noqa: T201 - the command's answer
+    _hand_over(plan, cluster, write_to, dry_run=dry_run, wait=wait, again=again)
+
+
+def _read(path: Path, profile: Profile | None) -> Plan:
+    """Return a file's plan, with another profile where one was asked for."""
+    from slurm.plan import read_plan  # noqa: PLC0415
+
+    plan = read_plan(path)
+    return plan if profile is None else replace(plan, profile=profile)
+
+
+def _hand_over(
+    plan: Plan, cluster: str | None, path: Path | None, *, dry_run: bool, wait: bool, again: bool
+) -> None:
+    """Submit a plan; or write or show it, where that is asked for."""
+    from benchmarks import submit_report  # noqa: PLC0415 - `bench --help` needs none of it
+    from slurm.plan import write_plan  # noqa: PLC0415
+
+    if path is not None:
+        write_plan(path, plan)
+        print(f"{len(plan.tasks)} tasks in {path}")  # noqa: T201 - the command's answer
     elif dry_run:
         submit_report.show_plan(plan, _cluster(cluster))
     else:
@@ -120,21 +128,25 @@ def _planned(
     rows: dict[str, list[str]],
     told: dict[str, str | None],
     more: dict[str, Any],
-    places: tuple[Path | None, Path | None, list[str]],
+    places: tuple[dict[str, Path | None], list[str]],
     profile: Profile,
 ) -> Plan:
     """Return the plan of what the options ask for."""
-    from benchmarks.planning import Wanted, planned  # noqa: PLC0415 - `bench --help` needs none of it
+    from benchmarks import chain  # noqa: PLC0415 - `bench --help` needs none of it
+    from benchmarks.planning import Wanted, planned  # noqa: PLC0415
+    from wlasl.datasets.revised import labelled  # noqa: PLC0415
     from wlasl.root import project_folder  # noqa: PLC0415
 
-    results, runs, rest = places
+    folders, rest = places
+    results = folders["results"] or project_folder() / "results"
+    told = {**told, "weights": chain.told(told["weights"], results)}
     wanted = Wanted(
         models=rows["models"],
-        splits=rows["splits"],
+        splits=[labelled(name, more["labels"]) for name in rows["splits"] or ["100"]],
         recipes=rows["recipes"] or (None,),
-        runs=runs or project_folder() / "runs",
-        results=results or project_folder() / "results",
-        seeds=more["seeds"] or None,
+        runs=folders["runs"] or project_folder() / "runs",
+        results=results,
+        seeds=[one["seed"] for one in seed_layers(more["seed"], more["seeds"]) if one] or None,
         fields={name: value for name, value in told.items() if value is not None},
         settings=more["settings"],
         rest=rest,
@@ -142,10 +154,14 @@ def _planned(
     return planned(wanted, profile)
 
 
-def _rest(places: dict[str, Path | None], evaluate_on: Sequence[str]) -> list[str]:
+def _rest(
+    folders: dict[str, Path | None], device: str, devices: int, evaluate_on: Sequence[str]
+) -> list[str]:
     """Return the words that each line ends with: folders, wherever it will be started, and more."""
-    words = [word for name, path in places.items() if path for word in (f"--{name}", str(path.absolute()))]
-    return words + [word for name in evaluate_on for word in ("--evaluate-on", name)]
+    words = [word for name, path in folders.items() if path for word in (f"--{name}", str(path.absolute()))]
+    words += [word for name in evaluate_on for word in ("--evaluate-on", name)]
+    words += ["--device", known_device(device)] if device != "auto" else []
+    return words + (["--devices", str(devices)] if devices > 1 else [])
 
 
 def _listed(words: Sequence[str] | None) -> list[str]:
