@@ -144,8 +144,9 @@ def _check_kin(recipe: Recipe, record: Record) -> None:
     """Refuse a start from another kind of network, before its tensors are compared one by one."""
     mine, theirs = zoo.system(recipe.model), zoo.ZOO.get(record.model)
     built = {} if theirs is None else {str(engine): place for engine, place in theirs.builders.items()}
-    if mine.builders.get(recipe.engine) != built.get(str(record.recipe.get("engine", "torch"))):
+    same = mine.builders.get(recipe.engine) == built.get(str(record.recipe.get("engine", "torch")))
+    if not same and record.model not in mine.starts_from:
         raise BenchError(
             f"{recipe.model} cannot start from run {record.id} ({spoken(record)}): that is another kind of"
-            f" network. Start from a run of {recipe.model}."
+            f" network. Start from a run of {' or '.join((recipe.model, *mine.starts_from))}."
         )

@@ -267,6 +267,14 @@ class Embedder(Spoter):
         out: Tensor = self.linear_embed(self.features(points, lengths))
         return F.normalize(out, dim=1) if self.normalize_embeddings else out
 
+    def renamed(self, table: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return SPOTER's weights as an embedder's: no classifier, and the map to vectors as it is here."""
+        if "linear_class.weight" not in table:
+            return table
+        rest = {name: values for name, values in table.items() if not name.startswith("linear_class.")}
+        own = {f"linear_embed.{name}": values for name, values in self.linear_embed.state_dict().items()}
+        return {**own, **rest}
+
     def blocks(self) -> list[nn.Module]:
         """Return the backbone's parts; the last maps to the vectors, which serve any number of classes."""
         return [*super().blocks(), self.linear_embed]

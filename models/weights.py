@@ -56,7 +56,9 @@ def load_weights(
 
     table = weights_torch.read_for(network, path)
     left_out = weights_torch.fit(network, table, file=path.name, system=system, head=head)
-    if left_out is None:
+    if not getattr(network, "head", ()):
+        say(f"{system}, which has no head, starts from {path.name}.")
+    elif left_out is None:
         say(f"{system} starts from {path.name}, its head included.")
     else:
         theirs = f"its head of {left_out} classes is left out" if left_out else "it has no head"

@@ -145,6 +145,7 @@ _EMBEDDINGS = replace(
     builders={"torch": "models.spoter:build_embedder"},
     parameters=5_937_500,
     kind="embedding",
+    starts_from=("spoter",),
 )
 _GRU = System(
     name="gru",

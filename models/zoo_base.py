@@ -81,6 +81,7 @@ class System:
         weights: official initial weights by name; empty where there are none.
         recipe: recipe fields whose defaults differ for this system.
         kind: which fields its recipe has (`benchmarks.recipe.KINDS`).
+        starts_from: other rows whose runs it can start from: networks that differ in the last layer alone.
     """
 
     name: str
@@ -94,6 +95,7 @@ class System:
     weights: Mapping[str, Weights] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
     kind: str = "clips"
+    starts_from: tuple[str, ...] = ()
 
 
 KINETICS = "kinetics"

@@ -196,9 +196,16 @@ def test_runs_are_named_as_everywhere(world):
 
 
 def test_another_kind_of_network_and_lost_weights_are_refused_in_words(world, tmp_path):
-    _, _, (first, second, _), carried_out = world
+    _, places, (first, second, _), carried_out = world
     with pytest.raises(BenchError, match=r"other cannot start from run .* another kind of network"):
         carried_out(recipe("folder-first", "other", weights=f"run:{first.id}"), "first")
+    with pytest.raises(
+        BenchError, match=r"spoter-embeddings cannot start .* a run of spoter-embeddings or spoter\."
+    ):
+        chain.links(
+            resolve("spoter-embeddings", "sample", {"weights": f"run:{first.id}", "landmarks": "true"}),
+            places.results,
+        )
     with pytest.raises(BenchError, match=rf"weights of run {second.id} are not on this machine"):
         initial_weights(recipe("sample", weights=f"run:{second.id}"), tmp_path)
     (tmp_path / second.id).mkdir()

@@ -12,7 +12,7 @@ from benchmarks.engine import Job
 from benchmarks.fitting import Fit
 from benchmarks.recipe import resolve
 from benchmarks.retrieval import Gallery
-from models import zoo
+from models import weights, zoo
 from utils.errors import BenchError
 from wlasl.clips import Clip
 from wlasl.landmarks.joints import SKELETONS
@@ -24,9 +24,11 @@ torch = pytest.importorskip("torch")
 from benchmarks import torch_embedding  # noqa: E402
 from benchmarks.torch_embedding import EmbeddingLearner, batch_all  # noqa: E402
 from benchmarks.torch_engine import TorchEngine  # noqa: E402
+from models.spoter import Embedder  # noqa: E402
 
 CLASSES = 3
 SMALL = {"heads": 3, "layers": 1, "hidden": 16}
+OPTIONS = {"vector_length": 32, "normalize_embeddings": False, "single_pos": False, "mask_memory": True}
 
 
 def rng(seed=0):
@@ -291,6 +293,29 @@ def test_a_finished_run_is_taken_up_again_with_its_gallery(tmp_path):
     again = TorchEngine(recipe(), job(tmp_path))
     again.restore(train)
     np.testing.assert_array_equal(again.predict(test), first.predict(test))
+
+
+@pytest.mark.usefixtures("small")
+def test_an_embedder_starts_from_a_classifier_and_from_an_embedder(tmp_path):
+    classifier = zoo.build("spoter", "torch", 7, single_pos=False)
+    said = []
+    for start in (classifier, Embedder(108, 0.1, **OPTIONS)):
+        torch.save({"state_dict": start.state_dict()}, tmp_path / "best.pt")
+        torch.manual_seed(1)
+        embedder = Embedder(108, 0.1, **OPTIONS)
+        own = embedder.linear_embed.weight.clone()
+        weights.load_weights(embedder, tmp_path / "best.pt", system="spoter-embeddings", say=said.append)
+        points = torch.rand(2, 5, 54, 2)
+        start.eval(), embedder.eval()
+        torch.testing.assert_close(embedder.features(points), start.features(points), rtol=0, atol=0)
+        assert torch.equal(embedder.linear_embed.weight, own) == (start is classifier)
+    assert said == ["spoter-embeddings, which has no head, starts from best.pt."] * 2
+    # One position for all frames is another network.
+    torch.save(
+        {"state_dict": zoo.build("spoter", "torch", 7, single_pos=True).state_dict()}, tmp_path / "best.pt"
+    )
+    with pytest.raises(BenchError, match="does not fit spoter-embeddings"):
+        weights.load_weights(embedder, tmp_path / "best.pt", system="spoter-embeddings")
 
 
 class Stopping:
