@@ -37,7 +37,8 @@ class Beside(Frozen):
 Body = TypeVar("Body", bound=Beside)
 
 
-@dataclass(frozen=True, slots=True)
+# No slots: with them Python makes no frozen `Stored[ProbeRecord](...)`, which `StoredProbes(...)` is.
+@dataclass(frozen=True)
 class Stored(Generic[Body]):
     """A file beside a record, as found on the disk.
 
