@@ -3,6 +3,7 @@
 Two clips are the same where they have the same id in the same family of subsets, the same url and frames, or
 files with the same bytes. A run keeps which clips it was trained on in `runs/<id>/trained_on.json`. Of an
 older run without one, the official training part of its subset is taken, where that is a relative.
+Copies that the official parts themselves hold on both sides are every run's, and no start brings them along.
 """
 
 from __future__ import annotations
@@ -82,11 +83,19 @@ def tell(start: InitialWeights, inputs: Inputs, progress: Progress) -> None:
 
 
 def _count(link: Link, inputs: Inputs, runs: Path) -> int | None:
-    """Return how many of the test clips at hand a run was trained on; None where nobody can tell."""
-    seen = _seen(link, inputs, runs)
+    """Return how many test clips a run was trained on and this one is not; None where nobody can tell."""
+    seen, own = _seen(link, inputs, runs), _own(inputs)
     if seen is None:
         return None
-    return sum(_is_among(clip, seen, inputs) for clip in inputs.clips("test"))
+    clips = inputs.clips("test")
+    return sum(_is_among(clip, seen, inputs) and not _is_among(clip, own, inputs) for clip in clips)
+
+
+def _own(inputs: Inputs) -> _Seen:
+    """Return what the present run is trained on itself."""
+    clips = inputs.clips("train")
+    files = frozenset(checksum for clip in clips if (checksum := _file(inputs, clip)))
+    return _Seen(frozenset(clip.id for clip in clips), _recordings(clips), files)
 
 
 def _is_among(clip: Clip, seen: _Seen, inputs: Inputs) -> bool:

@@ -70,7 +70,8 @@ class Link(Frozen):
         split: the subset that it was trained on.
         clips: the fingerprint of the clips at hand there.
         initial: what it started from itself: none, a file, or the run before it.
-        test_seen: how many of the present run's test clips it was trained on; None where nobody can tell.
+        test_seen: how many of the present run's test clips it was trained on and the present run itself was
+            not; None where nobody can tell.
     """
 
     id: str
