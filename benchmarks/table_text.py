@@ -174,12 +174,16 @@ def extra_data(record: Record) -> str:
     """Write which data sets the runs before were trained on, first to last, and test clips among their clips.
 
     A run that starts from no other has none, whatever its file of weights was trained on: that is in Weights.
+    Nor has one that builds on runs of its own subset alone.
     """
+    chain = record.weights.chain
+    if all(link.split == record.split and link.test_seen == 0 for link in chain):
+        return NONE
     found = []
-    for link in record.weights.chain:
+    for link in chain:
         seen = f" ({link.test_seen} test clips seen!)" if link.test_seen else ""
         found.append(title(link.split) + (" (test clips seen?)" if link.test_seen is None else seen))
-    return " > ".join(found) or NONE
+    return " > ".join(found)
 
 
 def extras(row: Row) -> str:

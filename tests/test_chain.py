@@ -154,6 +154,7 @@ def test_epoch_0_of_a_chained_run_is_the_run_before_it(world):
     assert again.metrics["test"] == first.metrics["test"]
     assert again.id != first.id
     assert again.weights.chain[0].test_seen == 0
+    assert text.extra_data(again) == text.NONE  # the same subset is nothing more to learn from
 
 
 def test_a_head_of_as_many_classes_is_left_out_where_it_is_of_others(world):
