@@ -73,6 +73,7 @@ def test_an_array_of_workers_finishes_a_study_though_one_of_them_is_killed(tmp_p
     trials = study.all()
     ended = [trial for trial in trials.values() if trial.state in FINISHED]
     assert [trial.state for trial in ended] == ["complete"] * 8
-    assert trials[killed].state in {"lost", "complete"}
+    # One that was killed before it had written its trial down leaves none, and others take further numbers.
+    assert killed not in trials or trials[killed].state in {"lost", "complete"}
     assert all(trial.values["val_top1"] == worth(trial.parameters) for trial in ended)
     assert {trial.job["job"] for trial in trials.values()}
