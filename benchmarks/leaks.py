@@ -49,10 +49,8 @@ def write_trained_on(folder: Path, inputs: Inputs) -> None:
     Raises:
         BenchError: the folder cannot be written to.
     """
-    clips = inputs.clips("train")
-    files = {clip.id: checksum for clip in clips if (checksum := _file(inputs, clip))}
-    known = {"family": inputs.dataset.family, "ids": [clip.id for clip in clips], "files": files}
-    write_json(folder / FILE, known)
+    ids = [clip.id for clip in inputs.clips("train")]
+    write_json(folder / FILE, {"family": inputs.dataset.family, "ids": ids, "files": _files(inputs)})
 
 
 def initial(recipe: Recipe, inputs: Inputs, results: Path, runs: Path) -> InitialWeights:
@@ -84,18 +82,18 @@ def tell(start: InitialWeights, inputs: Inputs, progress: Progress) -> None:
 
 def _count(link: Link, inputs: Inputs, runs: Path) -> int | None:
     """Return how many test clips a run was trained on and this one is not; None where nobody can tell."""
-    seen, own = _seen(link, inputs, runs), _own(inputs)
+    seen = _seen(link, inputs, runs)
     if seen is None:
         return None
-    clips = inputs.clips("test")
-    return sum(_is_among(clip, seen, inputs) and not _is_among(clip, own, inputs) for clip in clips)
+    known = [clip for clip in inputs.clips("test") if _is_among(clip, seen, inputs)]
+    # An id is one clip of its subset, so that no test clip has a training clip's.
+    own = _Seen(frozenset(), _recordings(inputs.clips("train")), frozenset(_files(inputs).values()))
+    return sum(not _is_among(clip, own, inputs) for clip in known)
 
 
-def _own(inputs: Inputs) -> _Seen:
-    """Return what the present run is trained on itself."""
-    clips = inputs.clips("train")
-    files = frozenset(checksum for clip in clips if (checksum := _file(inputs, clip)))
-    return _Seen(frozenset(clip.id for clip in clips), _recordings(clips), files)
+def _files(inputs: Inputs) -> dict[str, str]:
+    """Return the checksums of the training clips' files by id, as far as they are known."""
+    return {clip.id: checksum for clip in inputs.clips("train") if (checksum := _file(inputs, clip))}
 
 
 def _is_among(clip: Clip, seen: _Seen, inputs: Inputs) -> bool:
