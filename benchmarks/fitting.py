@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from benchmarks import checkpoints, metrics
 from benchmarks.engine import Batches, Fitted, Job, Scores, of_epoch, resumable
 from benchmarks.recipe_base import Recipe
-from benchmarks.schedule import learning_rate, plateaus_met
+from benchmarks.schedule import WATCHED, learning_rate, plateaus_met
 from utils.errors import FAILURE, BenchError
 from utils.lease import HeldElsewhereError
 from utils.stopping import stoppable
@@ -253,10 +253,11 @@ class Fit:
         return self.recipe.patience is not None and waited >= self.recipe.patience
 
     def _plateaus(self) -> int:
-        """Count the plateaus in val's loss so far."""
-        if self.recipe.schedule != "plateau":
+        """Count the plateaus so far in the loss that the schedule watches; without val, training's."""
+        watched = WATCHED.get(self.recipe.schedule)
+        if watched is None:
             return 0
-        losses = [row.get("val_loss", row["train_loss"]) for row in self.loop.history]
+        losses = [row.get(watched, row["train_loss"]) for row in self.loop.history]
         return plateaus_met(self.recipe, losses)
 
     def _save(self) -> None:

@@ -29,9 +29,11 @@ class Recipe(BaseModel):
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of sgd and rmsprop; beta 1 of adam")
     weight_decay: float = Field(default=0.01, ge=0, description="on weights of two or more dimensions")
     eps: float = Field(default=1e-8, gt=0, description="of adam, adamw and rmsprop")
-    schedule: Literal["constant", "cosine", "linear", "plateau"] = "cosine"
+    schedule: Literal["constant", "cosine", "linear", "plateau", "train-plateau"] = Field(
+        default="cosine", description="plateau: of the loss on val; train-plateau: in training"
+    )
     warmup_epochs: float = Field(default=2.0, ge=0, description="linear rise of the learning rate")
-    min_lr: float = Field(default=0.0, ge=0, description="where cosine, linear and plateau end")
+    min_lr: float = Field(default=0.0, ge=0, description="where all but constant end")
     plateau_factor: float = Field(default=0.3, gt=0, lt=1, description="learning rate's factor at a plateau")
     plateau_patience: int = Field(default=5, ge=0, description="epochs without progress before it")
     clip_norm: float | None = Field(default=1.0, gt=0, description="largest gradient norm; none for no limit")

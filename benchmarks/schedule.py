@@ -6,6 +6,9 @@ import math
 
 from benchmarks.recipe_base import Recipe
 
+WATCHED = {"plateau": "val_loss", "train-plateau": "train_loss"}
+"""The schedules that wait for a plateau, and the loss in which they look for it."""
+
 
 def learning_rate(recipe: Recipe, epoch: float, plateaus: int = 0) -> float:
     """Return the learning rate `epoch` epochs (a fraction within one) after the start.
@@ -13,7 +16,7 @@ def learning_rate(recipe: Recipe, epoch: float, plateaus: int = 0) -> float:
     Args:
         recipe: its lr, schedule, warm-up and ends.
         epoch: for example 2.5 in the middle of the third epoch.
-        plateaus: how many plateaus were met so far (`schedule="plateau"`).
+        plateaus: how many plateaus were met so far (`WATCHED` schedules).
     """
     if epoch < recipe.warmup_epochs:
         # From a hundredth, not from zero: the first steps should move.
@@ -22,7 +25,7 @@ def learning_rate(recipe: Recipe, epoch: float, plateaus: int = 0) -> float:
         return _cosine(recipe, epoch)
     if recipe.schedule == "linear":
         return recipe.min_lr + (recipe.lr - recipe.min_lr) * (1 - _share_done(recipe, epoch))
-    if recipe.schedule == "plateau":
+    if recipe.schedule in WATCHED:
         return max(recipe.min_lr, recipe.lr * recipe.plateau_factor**plateaus)
     return recipe.lr
 
@@ -41,7 +44,7 @@ def _share_done(recipe: Recipe, epoch: float) -> float:
 
 
 def plateaus_met(recipe: Recipe, losses: list[float]) -> int:
-    """Count the plateaus in val losses: each is `plateau_patience` + 1 epochs without a new best."""
+    """Count the plateaus in losses of epochs: each is `plateau_patience` + 1 epochs without a new best."""
     best, waited, met = math.inf, 0, 0
     for loss in losses:
         waited = 0 if loss < best else waited + 1

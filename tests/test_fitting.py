@@ -311,14 +311,15 @@ def test_ctrl_c_in_the_last_epoch_stops_too(tmp_path: Path):
 class Scripted(Linear):
     """A learner whose scores on val are told: per epoch (top-1 of four clips, how sure it is)."""
 
-    def __init__(self, job: Job, script: list[tuple[int, float]]) -> None:
+    def __init__(self, job: Job, script: list[tuple[int, float]], losses: tuple[float, ...]) -> None:
         super().__init__(job)
         self.script, self.epoch, self.kept = script, -1, []
+        self.losses = losses or (1.0,) * len(script)
 
     def step(self, batch: Batch, step: Step) -> float:  # noqa: ARG002
         self.epoch = step.key[1]
         self.rates.append(step.lr)
-        return 1.0
+        return self.losses[self.epoch]
 
     def measures(self, val: Points) -> dict[str, float]:
         return classified(self.scores(val), val.labels)
@@ -340,9 +341,11 @@ class Scripted(Linear):
         return b""
 
 
-def scripted(folder: Path, script: list[tuple[int, float]], **fields: object) -> tuple[Scripted, Fitted]:
+def scripted(
+    folder: Path, script: list[tuple[int, float]], losses: tuple[float, ...] = (), **fields: object
+) -> tuple[Scripted, Fitted]:
     job = new_job(folder)
-    learner = Scripted(job, script)
+    learner = Scripted(job, script, losses)
     settings = recipe(epochs=len(script), **fields)
     return learner, Fit(learner, settings, job).run(Points(4, train=True), Points(4))
 
@@ -374,12 +377,19 @@ def test_training_ends_when_val_has_not_improved_for_so_long(tmp_path: Path, pat
     assert fitted.chosen_epoch == (4 if epochs == 7 else 1)
 
 
-def test_a_plateau_of_the_loss_on_val_lowers_the_learning_rate(tmp_path: Path):
-    script = [(4, 1), (4, 2), (4, 1), (4, 1), (4, 3)]
-    fields = {"schedule": "plateau", "plateau_patience": 1, "plateau_factor": 0.1, "warmup_epochs": 0.0}
-    learner, fitted = scripted(tmp_path, script, **fields)
-    assert learner.rates == pytest.approx([0.5, 0.5, 0.5, 0.5, 0.05])
-    assert [row["lr"] for row in fitted.history] == pytest.approx([0.5, 0.5, 0.5, 0.5, 0.05])
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [("plateau", [0.5, 0.5, 0.5, 0.05, 0.05, 0.005]), ("train-plateau", [0.5, 0.5, 0.5, 0.5, 0.5, 0.05])],
+)
+def test_a_plateau_of_the_watched_loss_lowers_the_learning_rate(
+    tmp_path: Path, schedule: str, rates: list[float]
+):
+    # On val nothing is gained after the first epoch, in training after the third.
+    script, losses = [(4, 2)] + [(4, 1)] * 5, (4.0, 3.0, 2.0, 2.0, 2.5, 2.0)
+    fields = {"schedule": schedule, "plateau_patience": 1, "plateau_factor": 0.1, "warmup_epochs": 0.0}
+    learner, fitted = scripted(tmp_path, script, losses, **fields)
+    assert learner.rates == pytest.approx(rates)
+    assert [row["lr"] for row in fitted.history] == pytest.approx(rates)
 
 
 def test_a_part_without_val_clips_can_still_keep_its_last_epoch(tmp_path: Path):

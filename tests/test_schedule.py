@@ -51,7 +51,7 @@ def test_a_warm_up_longer_than_the_run_is_no_error():
 
 
 @given(
-    schedule=st.sampled_from(["constant", "cosine", "plateau"]),
+    schedule=st.sampled_from(["constant", "cosine", "plateau", "train-plateau"]),
     epoch=st.floats(0, 12),
     warmup=st.floats(0, 12),
     plateaus=st.integers(0, 40),
