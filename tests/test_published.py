@@ -87,6 +87,17 @@ def test_the_quoted_text_holds_the_numbers():
         assert all(value in row.quoted for value in (row.top1, row.top5, row.top10) if value), row
 
 
+@pytest.mark.parametrize(
+    ("subset", "system", "top1"),
+    [
+        *(("100", "spoter", "63.18"), ("300", "spoter", "43.78"), ("100", "spobet", "63.95")),
+        ("100", "signnet", "90.31"),
+    ],
+)
+def test_what_a_paper_printed_stands_beside_the_same_network_of_ours(subset: str, system: str, top1: str):
+    assert [row.top1 for row in of_system(ROWS, subset, system)] == [top1]
+
+
 def test_only_verified_per_instance_numbers_stand_beside_our_own():
     assert [row.top1 for row in of_system(ROWS, "100", "i3d")] == ["65.89", "48.45"]
     assert of_system(ROWS, "300", "i3d") == ()
