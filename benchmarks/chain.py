@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.recipe import as_set
 from benchmarks.recipe_base import Recipe
 from benchmarks.records import Stored, read_record
 from benchmarks.schema import Link, Record
@@ -24,6 +25,11 @@ PREFIX = "run:"
 
 _BEST = {"torch": "best.pt", "tensorflow": "best.weights.npz"}
 _ID = re.compile(r"[0-9a-f]{3,12}")
+_SHAPING = (
+    *("skeleton", "features", "dims", "single_pos", "no_pos", "vector_length"),
+    *("hidden", "layers", "width", "depth"),
+)
+"""Recipe fields on landmarks by which a network is built: a start and what starts from it share them."""
 _NAMED = 5
 """How many of several runs a sentence names."""
 
@@ -141,7 +147,7 @@ def links(recipe: Recipe, results: Path) -> tuple[Link, ...]:
 
 
 def _check_kin(recipe: Recipe, record: Record) -> None:
-    """Refuse a start from another kind of network, before its tensors are compared one by one."""
+    """Refuse a start from another network, before its tensors are compared one by one."""
     mine, theirs = zoo.system(recipe.model), zoo.ZOO.get(record.model)
     built = {} if theirs is None else {str(engine): place for engine, place in theirs.builders.items()}
     same = mine.builders.get(recipe.engine) == built.get(str(record.recipe.get("engine", "torch")))
@@ -149,4 +155,12 @@ def _check_kin(recipe: Recipe, record: Record) -> None:
         raise BenchError(
             f"{recipe.model} cannot start from run {record.id} ({spoken(record)}): that is another kind of"
             f" network. Start from a run of {' or '.join((recipe.model, *mine.starts_from))}."
+        )
+    own = recipe.model_dump(mode="json")
+    apart = [name for name in _SHAPING if name in own and record.recipe.get(name, own[name]) != own[name]]
+    if apart:
+        built = " ".join(f"--set {name}={as_set(record.recipe[name])}" for name in apart)
+        raise BenchError(
+            f"{recipe.model} as asked for cannot start from run {record.id} ({spoken(record)}), whose network"
+            f" was built with other settings. Add {built}."
         )

@@ -125,6 +125,13 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
     return fields
 
 
+def as_set(value: object) -> str:
+    """Write a field's value as `--set` takes it."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return "none" if value is None else str(value)
+
+
 def recipe_fields(model: str, name: str, split: str = "") -> dict[str, Any]:
     """Return the fields of `--recipe NAME`: a file's, or those of one of the model's named recipes.
 

@@ -132,14 +132,15 @@ def _of_measure(name: str, value: Measure | None) -> dict[str, float | None]:
 
 def _of_runs(row: Row) -> dict[str, Any]:
     """Return what is known of the runs behind a row."""
-    records = row.records
+    records, extra = row.records, text.extra_links(row.first)
     return {
         "seeds": [record.recipe.get("seed") for record in records],
         "runs_attempted": row.attempted,
         "runs": [record.id for record in records],
         "weights": text.weights(row.first),
-        "extra_data": [title(link.split) for link in row.first.weights.chain],
-        "test_clips_seen": [link.test_seen for link in row.first.weights.chain],
+        "started_from": [link.id for link in row.first.weights.chain],
+        "extra_data": [title(link.split) for link in extra],
+        "test_clips_seen": [link.test_seen for link in extra],
         "weights_sha256": row.first.weights.sha256,
         "seconds": [record.cost.seconds for record in records],
         "devices": text.devices(row),

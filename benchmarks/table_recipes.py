@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from benchmarks.recipe import resolve
+from benchmarks.recipe import as_set, resolve
 from benchmarks.recipe_table import DEFAULT, named, names
 from benchmarks.schema import Record
 from utils.errors import BenchError
@@ -62,7 +62,7 @@ def described(record: Record, others: Differing) -> tuple[str, tuple[str, ...]]:
         return "", _written(record.recipe, apart & near.get(name, apart))
     # What two rows of a model differ in comes first: it is what a short cell shows.
     told = sorted(near[name], key=lambda field: (field not in others[_network(record)], field))
-    return name, tuple(f"{field}={_value(record.recipe[field])}" for field in told)
+    return name, tuple(f"{field}={as_set(record.recipe[field])}" for field in told)
 
 
 def _candidates(record: Record) -> tuple[str, ...]:
@@ -117,11 +117,4 @@ def _told(model: str, split: str, name: str) -> Mapping[str, Any]:
 
 def _written(recipe: Mapping[str, Any], fields: Iterable[str]) -> tuple[str, ...]:
     """Write some fields of a recipe, `field=value`, by name."""
-    return tuple(f"{field}={_value(recipe[field])}" for field in sorted(fields) if field in recipe)
-
-
-def _value(value: object) -> str:
-    """Write a field's value as `--set` takes it."""
-    if isinstance(value, list | tuple):
-        return ",".join(map(str, value))
-    return "none" if value is None else str(value)
+    return tuple(f"{field}={as_set(recipe[field])}" for field in sorted(fields) if field in recipe)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from benchmarks.metrics import spread
 from benchmarks.published import Published
-from benchmarks.schema import Record
+from benchmarks.schema import Link, Record
 from benchmarks.table import Board, Measure, Row, title
 from wlasl.datasets.kinds import kind_of
 from wlasl.landmarks.joints import SKELETONS
@@ -170,20 +170,23 @@ def weights(record: Record) -> str:
     return name if source == "kinetics" or digest is None else f"{name} {digest[:8]}"
 
 
-def extra_data(record: Record) -> str:
-    """Write which data sets the runs before were trained on, first to last, and test clips among their clips.
+def extra_links(record: Record) -> tuple[Link, ...]:
+    """Return the runs before, first to last, where they bring more than the subset's own training part.
 
     A run that starts from no other has none, whatever its file of weights was trained on: that is in Weights.
     Nor has one that builds on runs of its own subset alone.
     """
     chain = record.weights.chain
-    if all(link.split == record.split and link.test_seen == 0 for link in chain):
-        return NONE
+    return () if all(link.split == record.split and link.test_seen == 0 for link in chain) else chain
+
+
+def extra_data(record: Record) -> str:
+    """Write which data sets the runs before were trained on, first to last, and the test clips among them."""
     found = []
-    for link in chain:
+    for link in extra_links(record):
         seen = f" ({link.test_seen} test clips seen!)" if link.test_seen else ""
         found.append(title(link.split) + (" (test clips seen?)" if link.test_seen is None else seen))
-    return " > ".join(found)
+    return " > ".join(found) or NONE
 
 
 def extras(row: Row) -> str:

@@ -16,9 +16,10 @@ from benchmarks import table_text as text  # noqa: E402
 from benchmarks.inputs import initial_weights  # noqa: E402
 from benchmarks.keras_state import pack, take_over  # noqa: E402
 from benchmarks.recipe import resolve  # noqa: E402
-from benchmarks.records import read_record  # noqa: E402
+from benchmarks.records import read_record, write_record  # noqa: E402
 from benchmarks.schema import InitialWeights, Link, Record  # noqa: E402
 from benchmarks.table import load_table  # noqa: E402
+from benchmarks.table_data import as_json  # noqa: E402
 from benchmarks.table_markdown import readme  # noqa: E402
 from models import weights, zoo  # noqa: E402
 from utils.errors import BenchError  # noqa: E402
@@ -130,6 +131,9 @@ def test_the_table_tells_chained_runs_apart(world):
     assert text.extras(rows[second.id]) == "folder-first (1 test clips seen!)"
     assert text.extras(rows[third.id]) == "folder-first > folder-second"
     assert text.weights(third) == f"random > run {second.id}"
+    data = {row["runs"][0]: row for row in json.loads(as_json(load_table(places.results)))["rows"]}
+    assert data[third.id]["extra_data"] == ["folder-first", "folder-second"]
+    assert data[second.id]["test_clips_seen"] == [1]
     page = readme(load_table(places.results))
     assert "| Extra data |" in page
     assert "- Extra data are" in page
@@ -149,12 +153,15 @@ def test_the_head_is_kept_for_the_very_same_glosses_alone(world):
 
 
 def test_epoch_0_of_a_chained_run_is_the_run_before_it(world):
-    _, _, (first, _, _), carried_out = world
+    _, places, (first, _, _), carried_out = world
     again = carried_out(recipe("folder-first", weights=f"run:{first.id}", epochs=0), "first")
     assert again.metrics["test"] == first.metrics["test"]
     assert again.id != first.id
     assert again.weights.chain[0].test_seen == 0
     assert text.extra_data(again) == text.NONE  # the same subset is nothing more to learn from
+    rows = json.loads(as_json(load_table(places.results)))["rows"]
+    mine = next(row for row in rows if again.id in row["runs"])
+    assert (mine["started_from"], mine["extra_data"], mine["test_clips_seen"]) == ([first.id], [], [])
 
 
 def test_a_head_of_as_many_classes_is_left_out_where_it_is_of_others(world):
@@ -214,6 +221,16 @@ def test_another_kind_of_network_and_lost_weights_are_refused_in_words(world, tm
     (tmp_path / second.id / "best.weights.npz").touch()
     with pytest.raises(BenchError, match="trained with tensorflow"):
         initial_weights(recipe("sample", weights=f"run:{second.id}"), tmp_path)
+
+
+def test_a_start_that_was_built_otherwise_is_refused_with_what_to_type(make_record, tmp_path):
+    start = make_record("spoter", single_pos=True, dims=2)
+    write_record(tmp_path, start)
+    wish = {"landmarks": "true", "weights": f"run:{start.id}"}
+    for model in ("spoter", "spoter-embeddings"):
+        with pytest.raises(BenchError, match=r"built with other settings. Add --set single_pos=True\."):
+            chain.links(resolve(model, "100", wish), tmp_path)
+        assert chain.links(resolve(model, "100", wish, {"single_pos": True}), tmp_path)[0].id == start.id
 
 
 def test_older_runs_are_judged_by_their_subsets_training_part(world, tmp_path):
