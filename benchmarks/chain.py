@@ -159,8 +159,8 @@ def _check_kin(recipe: Recipe, record: Record) -> None:
     own = recipe.model_dump(mode="json")
     apart = [name for name in _SHAPING if name in own and record.recipe.get(name, own[name]) != own[name]]
     if apart:
-        built = " ".join(f"--set {name}={as_set(record.recipe[name])}" for name in apart)
+        settings = " ".join(f"--set {name}={as_set(record.recipe[name])}" for name in apart)
         raise BenchError(
             f"{recipe.model} as asked for cannot start from run {record.id} ({spoken(record)}), whose network"
-            f" was built with other settings. Add {built}."
+            f" was built with other settings. Add {settings}."
         )

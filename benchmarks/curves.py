@@ -13,6 +13,11 @@ from utils.files import read_json
 from utils.plots import Figure, Panel, draw
 
 
+def heading(record: Record) -> str:
+    """Return what stands above a run's pictures."""
+    return f"{record.model} on {title(record.split)}, seed {record.recipe.get('seed')}, run {record.id}"
+
+
 def draw_curves(record: Record, folder: Path) -> Path:
     """Draw a run's learning curves from `history.json` into `curves.png`, both in `folder`.
 
@@ -24,7 +29,7 @@ def draw_curves(record: Record, folder: Path) -> Path:
     # What chose the epoch is called val in the history, whatever part it was.
     part = "test" if chosen_on_test(record) else "val"
     figure = Figure(
-        title=f"{record.model} on {title(record.split)}, seed {record.recipe.get('seed')}, run {record.id}",
+        title=heading(record),
         x_name="epoch",
         x=[row["epoch"] + 1 for row in history],
         panels=[

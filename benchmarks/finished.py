@@ -45,7 +45,8 @@ def check_run(run: Stored, places: Places) -> None:
     if run.altered:
         raise BenchError(f"The record of run {run.path.stem} is not to be trusted: {run.altered}.")
     if record.status != "done":
-        raise BenchError(f"Run {record.id} is {record.status} ({record.reason}): there is nothing to probe.")
+        why = f"{record.status} ({record.reason})"
+        raise BenchError(f"Run {record.id} is {why}: it has no result to go on from.")
     folder = places.runs / record.id
     if record.selection is not None and record.selection.epoch < 0:
         raise BenchError(f"Run {record.id} was scored with the weights that it began with, and kept none.")

@@ -260,7 +260,7 @@ def test_a_run_without_a_result_is_refused(trained):
     with pytest.raises(BenchError, match="is not to be trusted"):
         probe.probe(replace(stored, altered="changed after it was written"), request)
     failed = stored.record.model_copy(update={"status": "failed", "reason": "The disk is full."})
-    with pytest.raises(BenchError, match="there is nothing to probe"):
+    with pytest.raises(BenchError, match="it has no result to go on from"):
         probe.probe(replace(stored, record=failed), request)
 
 

@@ -76,14 +76,15 @@ def _show_curves(record: Record, folder: Path, console: Console) -> None:
 
 def _show_map(record: Record, folder: Path, console: Console) -> None:
     """Draw the embeddings of a run that has any, or say why that fails."""
+    from benchmarks.curves import heading  # noqa: PLC0415
     from benchmarks.embeddings import EMBEDDINGS, draw_map  # noqa: PLC0415
     from benchmarks.scores import read_scores  # noqa: PLC0415
 
     if not (folder / EMBEDDINGS).is_file():
         return
-    heading = f"{record.model} on {record.split}, seed {record.recipe.get('seed')}, run {record.id}: t-SNE"
     try:
-        words = f"Embeddings: {draw_map(folder, heading, read_scores(folder / 'scores.npz').glosses)}"
+        glosses = read_scores(folder / "scores.npz").glosses
+        words = f"Embeddings: {draw_map(folder, f'{heading(record)}: t-SNE', glosses)}"
     except BenchError as error:
         words = str(error)
     console.print(f"\n{words}", markup=False, highlight=False, soft_wrap=True)
