@@ -144,6 +144,14 @@ class Engine(Protocol):
         """Return the scores of every clip of a part, in the order of `part.clips`."""
         ...
 
+    def in_double(self) -> bool:
+        """Score in double precision from now on, to tell what a network sees from rounding.
+
+        Returns:
+            whether this engine can; where it cannot, nothing changes.
+        """
+        ...
+
     def facts(self) -> dict[str, Any]:
         """Return what the record says of where it ran: device, versions, parameters, peak memory."""
         ...

@@ -63,6 +63,10 @@ class KerasEngine:
         with tf.device(self.device):
             return self.learner.scores(part)
 
+    def in_double(self) -> bool:
+        """Say that this engine does not: the precision of a Keras layer is settled when it is built."""
+        return False
+
     def facts(self) -> dict[str, Any]:
         """Return the device, the versions, the parameters, the precision and the peak memory in MiB."""
         found = keras_runtime.facts(self.device)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import metrics
-from benchmarks.engine import Engine, Scores
+from benchmarks.engine import Batches, Engine, Scores
 from benchmarks.finished import Request, check_run, inputs_of_run, taken_up
 from benchmarks.inputs import Inputs
 from benchmarks.probe_batches import batches
@@ -40,6 +40,8 @@ from utils.progress import Progress
 
 _KEPT = ("clips", "hits1", "top1", "hits5", "top5", "loss", "ties")
 """The metrics that a probe keeps of each scoring."""
+_UNSURE = (1e-5, 1e-3)
+"""Changes of a log-probability that single precision's rounding alone can make."""
 
 
 def probe(run: Stored, request: Request) -> StoredProbes:
@@ -107,9 +109,7 @@ def _scored(
     plain: Scores | None = None
     found: dict[str, Probed] = {}
     for name, one in PROBES.items():
-        draws = [
-            part for draw in range(one.draws) if (part := batches(recipe, inputs, name, draw)) is not None
-        ]
+        draws = _drawn(recipe, inputs, name)
         if not draws:
             found[name] = Probed(reason="pixels have no joints to hide")
             continue
@@ -120,7 +120,31 @@ def _scored(
         change = None if name == PLAIN else max(largest_change(plain, each) for each in scores)
         found[name] = Probed(draws=kept, change=change)
         progress.end(_headline(found[name]))
-    return found
+    return _exactly(engine, recipe, inputs, progress, found)
+
+
+def _exactly(
+    engine: Engine, recipe: Recipe, inputs: Inputs, progress: Progress, found: dict[str, Probed]
+) -> dict[str, Probed]:
+    """Look again in double precision at changes that may be rounding."""
+    low, high = _UNSURE
+    unsure = [name for name, one in found.items() if one.change is not None and low <= one.change < high]
+    if not unsure or not engine.in_double():
+        return found
+    progress.say(f"{', '.join(unsure)}: changes of {low:.0e} to {high:.0e}, looked at in double precision")
+    (plain,) = _drawn(recipe, inputs, PLAIN)
+    before = engine.predict(plain)
+    changes = {
+        name: max(largest_change(before, engine.predict(part)) for part in _drawn(recipe, inputs, name))
+        for name in unsure
+    }
+    return found | {name: found[name].model_copy(update={"double": to}) for name, to in changes.items()}
+
+
+def _drawn(recipe: Recipe, inputs: Inputs, name: str) -> list[Batches]:
+    """Return the test part as a probe changes it, once for each of its draws; nothing where it cannot."""
+    parts = (batches(recipe, inputs, name, draw) for draw in range(PROBES[name].draws))
+    return [part for part in parts if part is not None]
 
 
 def measured(scores: Scores, labels: npt.NDArray[np.int64], partners: Mapping[int, int]) -> Draw:

@@ -27,12 +27,19 @@ class Probed(Frozen):
     Attributes:
         draws: one for each time that the test part was scored; several where the probe is random.
         change: the largest change of any log-probability against the plain scores, over all draws.
+        double: the same in double precision, where single precision leaves open whether it is rounding.
         reason: why this probe says nothing of this run; there are no draws then.
     """
 
     draws: tuple[Draw, ...] = ()
     change: float | None = None
+    double: float | None = None
     reason: str = ""
+
+    @property
+    def told(self) -> float | None:
+        """Return the change as exactly as it is known."""
+        return self.change if self.double is None else self.double
 
     def mean(self, name: str) -> float | None:
         """Return the mean of one number over the draws; None where there is none."""

@@ -46,7 +46,7 @@ def _grid(record: ProbeRecord) -> Grid:
 def _numbers(found: Probed) -> list[str]:
     """Write top-1, top-5 and the change of one probe."""
     rates = [text.percent(found.mean(name)) for name in ("top1", "top5")]
-    return [*rates, text.change(found.change)]
+    return [*rates, text.change(found.told)]
 
 
 def pairs(found: Probed) -> str:

@@ -50,7 +50,8 @@ _ABOUT_PROBES = """\
   clips that were changed. Nothing is trained, chosen or tuned on them. Frames come in random order (mean of
   3), from last to first, as the middle one throughout, with a random half lost (mean of 3), or with left and
   right exchanged; of landmarks, neither hand is seen, or not the left, or not the right one. Order change is
-  the largest change of any log-probability when frames are shuffled: below 1e-5 a network is blind to order.
+  the largest change of any log-probability when frames are shuffled, in double precision where single leaves
+  open whether it is rounding: below 1e-5 a network is blind to order.
   Pairs are the sample's clips of signs that are another one's reversal, told from that one: half is chance.
 """
 

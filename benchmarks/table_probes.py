@@ -70,7 +70,7 @@ def summed(probes: Sequence[ProbeRecord]) -> Probes:
         for name in names
         if (values := [rate for one in probes if (rate := one.top1(name)) is not None])
     }
-    changes = [one.probes[SHUFFLED].change for one in probes if SHUFFLED in one.probes]
+    changes = [one.probes[SHUFFLED].told for one in probes if SHUFFLED in one.probes]
     return Probes(
         len(probes), top1, max((each for each in changes if each is not None), default=None), _pairs(probes)
     )

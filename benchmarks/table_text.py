@@ -141,7 +141,9 @@ def pairs(row: Row) -> str:
 
 def change(value: float | None) -> str:
     """Write the largest change of a log-probability."""
-    return NONE if value is None else f"{value:.1e}" if value < 0.01 else f"{value:.2f}"  # noqa: PLR2004
+    if not value:
+        return NONE if value is None else "0"
+    return f"{value:.1e}" if value < 0.01 else f"{value:.2f}"  # noqa: PLR2004
 
 
 def millions(record: Record) -> str:

@@ -84,6 +84,11 @@ class TorchEngine:
             self.learner.scorer = self.chosen.logits
         return self.learner.scores(part)
 
+    def in_double(self) -> bool:
+        """Score in double precision from now on; autocast leaves double tensors as they are."""
+        self.learner.in_double()
+        return True
+
     def facts(self) -> dict[str, Any]:
         """Return the device, the processes, the parameters and the peak memory in MiB."""
         device = self.fabric.device
@@ -219,6 +224,11 @@ class TorchLearner:
             logits: Tensor = network(*inputs)
         return logits
 
+    def in_double(self) -> None:
+        """Compute with double weights on double inputs from now on; nothing can be trained any more."""
+        network = self.network if self.average is None else self.average.module
+        network.double().register_forward_pre_hook(_as_double)
+
     def agreed(self, wish: int) -> int:
         """Return the largest of what the processes wish."""
         if self.world == 1:
@@ -266,6 +276,13 @@ def _learner(recipe: Recipe, job: Job, fabric: Fabric) -> TorchLearner:
 
         return EmbeddingLearner(recipe, job, fabric)
     return TorchLearner(recipe, job, fabric)
+
+
+def _as_double(_network: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Make what a network is given double where it is floating-point."""
+    return tuple(
+        one.double() if isinstance(one, Tensor) and one.is_floating_point() else one for one in arguments
+    )
 
 
 def _mixed(*key: int) -> int:

@@ -58,7 +58,7 @@ class Joints(torch.nn.Module):
     def forward(self, points, lengths):
         """Return logits of landmarks [B, T, J, D] with their lengths [B]."""
         place = torch.arange(points.shape[1], device=points.device)
-        inside = (place < lengths[:, None]).float()
+        inside = (place < lengths[:, None]).to(points.dtype)
         late = inside * (1 if self.blind else (place >= lengths[:, None] // 2))
         means = [
             torch.einsum("bt,btjd->bjd", mask, points) / lengths[:, None, None] for mask in (inside, late)
@@ -141,6 +141,17 @@ def test_a_network_that_is_blind_to_order_is_found_out(trained, kind):
         assert found.probes["mirrored"].change > 1e-3
     assert max(changes["blind"]) < 1e-5
     assert min(changes["seeing"]) > 1e-3
+
+
+def test_rounding_is_told_from_order_in_double_precision(trained, monkeypatch):
+    quiet = Joints.forward
+    monkeypatch.setattr(Joints, "forward", lambda *given: 300 * quiet(*given))
+    found = probe.probe(*trained("joints-blind", ema=0.5)).record.probes
+    assert 1e-5 <= found["shuffled"].change < 1e-3
+    assert found["shuffled"].told == found["shuffled"].double < 1e-6
+    # Far beyond rounding nothing is looked at twice.
+    assert found["mirrored"].double is None
+    assert found["mirrored"].told == found["mirrored"].change > 1e-3
 
 
 def test_probes_of_landmarks_hide_hands_and_those_of_pixels_say_why_not(trained):
