@@ -7,7 +7,8 @@ of all runs before is known from the first to the last, and stands in every reco
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 
 from benchmarks.recipe import as_set
@@ -144,6 +145,19 @@ def links(recipe: Recipe, results: Path) -> tuple[Link, ...]:
         initial=record.weights.source,
     )
     return (*record.weights.chain, last)
+
+
+def group_of(record: Record, known: Mapping[str, Record]) -> str:
+    """Return what runs share that differ by their seeds alone, those of the runs they start from included.
+
+    Args:
+        record: a run.
+        known: every run that others may have started from, by its id.
+    """
+    before = [known[link.id] for link in record.weights.chain if link.id in known]
+    if len(before) < len(record.weights.chain):
+        return record.group
+    return reduce(lambda start, run: run.grouped(start), [*before, record], "")
 
 
 def _check_kin(recipe: Recipe, record: Record) -> None:

@@ -235,10 +235,20 @@ class Record(Frozen):
     @property
     def group(self) -> str:
         """Return a hash of the recipe without its seed: runs of one group differ by the seed alone."""
+        return self.grouped()
+
+    def grouped(self, start: str = "") -> str:
+        """Return `group`, or that of runs which start from runs that differ by their seeds alone.
+
+        Args:
+            start: the group of the run that this one starts from; it then stands for that one's weights.
+        """
         dropped = {"seed"} if self.recipe.get("weights_sha256") is None else {"seed", "weights"}
+        if start:
+            dropped = {"seed", "weights", "weights_sha256"}
         # Not `short_hash`: this one is a third of the work, and a table asks for ten thousand.
         told = sorted(item for item in self.recipe.items() if item[0] not in dropped)
-        return hashlib.sha256(repr(told).encode()).hexdigest()[:12]
+        return hashlib.sha256(repr((told, start) if start else told).encode()).hexdigest()[:12]
 
 
 def run_id(recipe: Mapping[str, Any]) -> str:

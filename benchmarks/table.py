@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
+from benchmarks.chain import group_of
 from benchmarks.metrics import KS, spread
 from benchmarks.probe_records import ProbeRecord
 from benchmarks.published import SHIPPED, Published, of_system, read_published
@@ -153,12 +154,9 @@ def collect(
         published: the published numbers.
         probes: by the id of their run.
     """
-    by_subset: dict[str, list[Stored]] = {}
-    for stored in shelf.records:
-        by_subset.setdefault(stored.record.split, []).append(stored)
-    sections = tuple(
-        _section(by_subset[name], published, probes or {}) for name in sorted(by_subset, key=_place)
-    )
+    starts = {one.record.id: one.record for one in shelf.records if _counts(one)}
+    by_subset = groupby(sorted(shelf.records, key=_place), key=_place)
+    sections = tuple(_section(list(runs), starts, published, probes or {}) for _, runs in by_subset)
     return Table(sections, tuple(published), shelf.unreadable)
 
 
@@ -172,13 +170,17 @@ def _counts(stored: Stored) -> bool:
     return not stored.altered and stored.record.status == "done"
 
 
-def _place(subset: str) -> tuple[int, str]:
-    """Return what subsets are sorted by."""
+def _place(stored: Stored) -> tuple[int, str]:
+    """Return what records are sorted by: their subset."""
+    subset = stored.record.split
     return (SUBSETS.index(subset) if subset in SUBSETS else len(SUBSETS), subset)
 
 
 def _section(
-    stored: Sequence[Stored], published: Sequence[Published], probes: Mapping[str, ProbeRecord]
+    stored: Sequence[Stored],
+    starts: Mapping[str, Record],
+    published: Sequence[Published],
+    probes: Mapping[str, ProbeRecord],
 ) -> Section:
     """Arrange the records of one subset."""
     good = [one.record for one in stored if _counts(one)]
@@ -187,7 +189,7 @@ def _section(
     attempted: dict[str, set[str]] = {}
     groups: dict[str, str] = {}
     for one in stored:
-        group = one.record.group
+        group = group_of(one.record, starts)
         attempted.setdefault(group, set()).add(one.record.id)
         if not one.altered:
             groups[one.record.id] = group

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -96,9 +97,9 @@ def _of_row(row: Row) -> dict[str, Any]:
 
 
 def _of_zero_shot(row: Row) -> list[str]:
-    """Return, per run and data set, the top-1 of the nearest centroid: `seed:name:fraction`."""
+    """Return, per run and data set, the top-1 of the nearest centroid: `run:name:fraction`."""
     return [
-        f"{record.recipe.get('seed')}:{name}:{found.metrics.get('centroid_top1')}"
+        f"{record.id}:{name}:{found.metrics.get('centroid_top1')}"
         for record in row.records
         for name, found in record.zero_shot.items()
     ]
@@ -137,11 +138,11 @@ def _of_runs(row: Row) -> dict[str, Any]:
         "seeds": [record.recipe.get("seed") for record in records],
         "runs_attempted": row.attempted,
         "runs": [record.id for record in records],
-        "weights": text.weights(row.first),
-        "started_from": [link.id for link in row.first.weights.chain],
+        "weights": text.starts(row),
+        "started_from": _differing(record.weights.chain[-1].id for record in records if record.weights.chain),
         "extra_data": [title(link.split) for link in extra],
         "test_clips_seen": [link.test_seen for link in extra],
-        "weights_sha256": row.first.weights.sha256,
+        "weights_sha256": _differing(record.weights.sha256 for record in records),
         "seconds": [record.cost.seconds for record in records],
         "devices": text.devices(row),
         "commits": text.commits(row),
@@ -149,6 +150,11 @@ def _of_runs(row: Row) -> dict[str, Any]:
         "published_top5": [published.top5 for published in row.published],
         "published_url": [published.url for published in row.published],
     }
+
+
+def _differing(texts: Iterable[str | None]) -> list[str]:
+    """Return the texts that differ, in the order of their first appearance."""
+    return list(dict.fromkeys(text for text in texts if text))
 
 
 def _single(section: Section, stored: Stored) -> dict[str, Any]:

@@ -42,7 +42,8 @@ How these numbers come about:
 - A failed run is listed with its reason. A record that was changed after its run is listed, and averaged
   nowhere.
 - Params are trainable, in millions; GMACs are 10⁹ multiply-adds for one view. Weights are where training
-  started from. A commit with `+` had changes in no commit. Time is of the whole run.
+  started from; starts that differ by their seeds alone share a row. A commit with `+` had changes in no
+  commit. Time is of the whole run.
 """
 
 _ABOUT_PROBES = """\
@@ -188,7 +189,7 @@ _COLUMNS: tuple[tuple[str, Cell], ...] = (
     ("Pairs", text.pairs),
     ("Zero-shot", text.zero_shot),
     ("Seeds", text.seeds),
-    ("Weights", lambda row: text.several(text.weights(record) for record in row.records)),
+    ("Weights", text.starts),
     ("Extra data", text.extras),
     ("Time", text.mean_duration),
     ("Device", text.devices),

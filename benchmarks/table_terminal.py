@@ -72,7 +72,7 @@ def _grid() -> Grid:
 def _about(row: Row) -> str:
     """Write which system a row is, what it saw, where it started from, and by which recipe."""
     engine = row.first.recipe.get("engine", "torch")
-    lines = [row.first.model, f"{text.shape(row.first)}, {text.weights(row.first)}"]
+    lines = [row.first.model, f"{text.shape(row.first)}, {_start(row)}"]
     lines += [f"pose: {text.sources(row)}"] * (text.sources(row) != text.NONE)
     lines += [f"extra data: {text.extras(row)}"] * (text.extras(row) != text.NONE)
     lines += [] if engine == "torch" else [str(engine)]
@@ -89,6 +89,12 @@ def _runs(row: Row) -> str:
     more = [f"and {len(ids) - _IDS} more"] if len(ids) > _IDS else []
     missing = [f"{text.seeds(row)} runs"] if len(ids) < row.attempted else []
     return "\n".join([text.mean_duration(row), *ids[:_IDS], *more, *missing])
+
+
+def _start(row: Row) -> str:
+    """Write where the first of a row's runs started from, and from how many others the rest did."""
+    others = len({text.weights(record) for record in row.records}) - 1
+    return text.weights(row.first) + (f" and {others} more" if others else "")
 
 
 def _published(row: Published) -> str:

@@ -172,6 +172,11 @@ def weights(record: Record) -> str:
     return name if source == "kinetics" or digest is None else f"{name} {digest[:8]}"
 
 
+def starts(row: Row) -> str:
+    """Write where a row's runs started from."""
+    return several(weights(record) for record in row.records)
+
+
 def extra_links(record: Record) -> tuple[Link, ...]:
     """Return the runs before, first to last, where they bring more than the subset's own training part.
 

@@ -139,6 +139,33 @@ def test_the_table_tells_chained_runs_apart(world):
     assert "- Extra data are" in page
 
 
+def test_starts_that_differ_by_their_seeds_alone_share_a_row(make_record, tmp_path):
+    def chained(start, **changes):
+        links = (*start.weights.chain, Link(id=start.id, model="tiny", split="100"))
+        source = f"run:{start.id}"
+        told = InitialWeights(source=source, sha256=start.id * 5, chain=links)
+        again = make_record("tiny", weights=source, weights_sha256=start.id * 5, **changes)
+        return again.model_copy(update={"weights": told})
+
+    starts = [make_record("tiny", seed=seed) for seed in (0, 1)]
+    other = make_record("tiny", lr=0.5)
+    second = [chained(starts[0]), chained(starts[1], seed=1), chained(starts[1], seed=2), chained(other)]
+    third = [chained(second[0], epochs=7), chained(second[1], epochs=7, seed=5), chained(second[3], epochs=7)]
+    for record in (*starts, other, *second, *third):
+        write_record(tmp_path, record)
+    (board,) = load_table(tmp_path).sections[0].boards
+    rows = {tuple(record.id for record in row.records) for row in board.rows}
+    together = [starts, [other], second[:3], second[3:], third[:2], third[2:]]
+    assert rows == {tuple(record.id for record in runs) for runs in together}
+    (row,) = [row for row in board.rows if len(row.records) == 3]
+    assert text.starts(row) == f"random > run {starts[0].id}, random > run {starts[1].id}"
+    assert text.seeds(row) == "3"
+    # One whose start nobody has a record of any more is told by the file that it started from.
+    next(tmp_path.glob(f"*/*/{starts[1].id}.json")).unlink()
+    (board,) = load_table(tmp_path).sections[0].boards
+    assert sorted(len(row.records) for row in board.rows) == [1, 1, 1, 1, 1, 1, 1, 2]
+
+
 def test_the_head_is_kept_for_the_very_same_glosses_alone(world):
     home, places, (first, _, _), _ = world
     mine = load("folder-first", home / "first").subset.glosses
