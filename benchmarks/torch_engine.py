@@ -22,7 +22,7 @@ from benchmarks.torch_fabric import started
 from benchmarks.torch_inputs import inputs_of
 from benchmarks.torch_losses import chances, loss_of
 from benchmarks.torch_mixing import mixing_of
-from benchmarks.torch_network import build, freeze, set_norm_momentum
+from benchmarks.torch_network import build, freeze, make_double, set_norm_momentum
 from benchmarks.torch_optim import averaged, clip_each, clips_each, optimizer, set_rate
 from models.counting import parameters
 from utils.errors import FAILURE, BenchError
@@ -226,8 +226,7 @@ class TorchLearner:
 
     def in_double(self) -> None:
         """Compute with double weights on double inputs from now on; nothing can be trained any more."""
-        network = self.network if self.average is None else self.average.module
-        network.double().register_forward_pre_hook(_as_double)
+        make_double(self.network if self.average is None else self.average.module)
 
     def agreed(self, wish: int) -> int:
         """Return the largest of what the processes wish."""
@@ -276,13 +275,6 @@ def _learner(recipe: Recipe, job: Job, fabric: Fabric) -> TorchLearner:
 
         return EmbeddingLearner(recipe, job, fabric)
     return TorchLearner(recipe, job, fabric)
-
-
-def _as_double(_network: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Make what a network is given double where it is floating-point."""
-    return tuple(
-        one.double() if isinstance(one, Tensor) and one.is_floating_point() else one for one in arguments
-    )
 
 
 def _mixed(*key: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from benchmarks.engine import Job
 from benchmarks.published_pixels import OVER_TIME, outputs
@@ -42,3 +42,15 @@ def set_norm_momentum(network: nn.Module, momentum: float | None) -> None:
         for module in network.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - there is no public base
                 module.momentum = momentum
+
+
+def make_double(network: nn.Module) -> None:
+    """Make a network compute in double precision, whatever the precision of what it is given."""
+    network.double().register_forward_pre_hook(_as_double)
+
+
+def _as_double(_network: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a network's arguments, double where they are floating-point."""
+    return tuple(
+        one.double() if isinstance(one, Tensor) and one.is_floating_point() else one for one in arguments
+    )
