@@ -75,7 +75,7 @@ def carry_out(request: Request) -> list[Outcome]:
 
 def _targets(request: Request, inputs: Inputs) -> list[zero_shot.Target]:
     """Find what is to be evaluated beside the test part, before anything is trained."""
-    around = zero_shot.Around(request.data, request.store, request.machine)
+    around = zero_shot.Around(request.data, request.store, request.machine, request.places)
     return zero_shot.targets(request.evaluate_on, request.recipes[0], inputs, around)
 
 
@@ -110,6 +110,8 @@ def _announce(inputs: Inputs, bars: Bars) -> None:
     parts = inputs.coverage().parts
     counts = ", ".join(f"{name} {part.scored} of {part.official}" for name, part in parts.items())
     bars.say(f"clips at hand: {counts}")
+    for note in inputs.notes:
+        bars.say(note)
     untrained = inputs.untrained()
     if untrained and len(untrained) < len(inputs.dataset.subset.glosses):
         few = ", ".join(untrained[:5]) + (", ..." if len(untrained) > 5 else "")  # noqa: PLR2004 - a line's worth

@@ -46,12 +46,14 @@ class Inputs:
         store: the prepared clips, or their landmarks.
         reasons: per clip that is not there, why.
         parts: the landmarks that hands and face of prepared clips were cut out by; None for other clips.
+        notes: what one should know of the landmarks before anything is trained on them.
     """
 
     dataset: DataSet
     store: ClipStore | LandmarkStore
     reasons: Mapping[str, str]
     parts: LandmarkStore | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def landmarks(self) -> LandmarkStore | None:
@@ -114,10 +116,11 @@ def prepared(recipe: Recipe, dataset: DataSet, store: Path, *, progress: Progres
         BenchError: nothing can be read, or the store cannot be written.
     """
     if isinstance(recipe, LandmarkRecipe):
-        from wlasl.landmarks.prepare import prepare_landmarks  # noqa: PLC0415 - pixels need none of it
+        from benchmarks.landmark_report import in_short  # noqa: PLC0415 - pixels need none of it
+        from wlasl.landmarks.prepare import prepare_landmarks  # noqa: PLC0415
 
         found = prepare_landmarks(dataset, recipe.landmarks, store, progress=progress)
-        return Inputs(dataset, found.store, found.skipped)
+        return Inputs(dataset, found.store, found.skipped, notes=in_short(found))
     seen = cast("ClipRecipe", recipe)
     if seen.crop == "hht":
         from wlasl.hht_prepare import prepare_canvases  # noqa: PLC0415 - other pixels need none of it

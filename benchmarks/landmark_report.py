@@ -58,6 +58,16 @@ def landmark_report(prepared: PreparedLandmarks, dataset: DataSet) -> Renderable
     return Group(*said)
 
 
+def in_short(prepared: PreparedLandmarks) -> tuple[str, ...]:
+    """Return what whoever trains on landmarks should know of them, a sentence each: notes, and bad clips."""
+    reasons = _by_reason({name: why for name, why in prepared.skipped.items() if why != "missing"})
+    bad = [
+        f"Left out, {_WORDS.get(reason, reason)}: {_few(names, prepared.details)}."
+        for reason, names in reasons.items()
+    ]
+    return (*prepared.notes, *bad)
+
+
 def as_json(prepared: PreparedLandmarks, dataset: DataSet) -> dict[str, object]:
     """Return the same as JSON: shares from 0 to 1, None for what the source does not know."""
     store = prepared.store
@@ -75,6 +85,7 @@ def as_json(prepared: PreparedLandmarks, dataset: DataSet) -> dict[str, object]:
             name: _numbers(together(rows)) for name, rows in _parts(dataset.subset.clips, seen).items()
         },
         "skipped": dict(sorted(prepared.skipped.items())),
+        "details": {name: what for name, what in sorted(prepared.details.items()) if what},
         "notes": list(prepared.notes),
     }
 
@@ -137,14 +148,19 @@ def _skipped(prepared: PreparedLandmarks) -> list[RenderableType]:
     """Return why clips have no landmarks, as a table; nothing where all have."""
     if not prepared.skipped:
         return []
-    reasons: dict[str, list[str]] = defaultdict(list)
-    for name, reason in sorted(prepared.skipped.items()):
-        reasons[reason].append(name)
     made = table("reason", "clips")
     made.add_column("for example")
-    for reason, names in sorted(reasons.items(), key=lambda row: -len(row[1])):
+    for reason, names in _by_reason(prepared.skipped).items():
         made.add_row(_WORDS.get(reason, reason), f"{len(names):,}", _few(names, prepared.details))
     return titled("Without landmarks: left out of every run", made)
+
+
+def _by_reason(skipped: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the clips of each reason, the most frequent one first."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for name, reason in sorted(skipped.items()):
+        reasons[reason].append(name)
+    return dict(sorted(reasons.items(), key=lambda row: -len(row[1])))
 
 
 def _few(names: Sequence[str], details: Mapping[str, str]) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmarks.schema import run_id
 
@@ -62,6 +62,18 @@ class Recipe(BaseModel):
     weights: str = Field(default="none", description="none, kinetics, a checkpoint file, or run:ID")
     weights_sha256: str | None = Field(default=None, description="of the weights' file; filled in by the run")
     clips: str = Field(default="", description="fingerprint of the clips at hand; filled in by the run")
+
+    embeds: ClassVar[bool] = False
+    """Whether what is trained are embeddings, of which a silhouette can be told."""
+
+    @model_validator(mode="after")
+    def _can_be_chosen_so(self) -> Recipe:
+        """Only embeddings have a silhouette."""
+        if self.select == "val_silhouette" and not self.embeds:
+            raise ValueError(
+                f"select=val_silhouette is for embeddings; {self.model} takes val_top1, val_loss or last"
+            )
+        return self
 
     @property
     def id(self) -> str:

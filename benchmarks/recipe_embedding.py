@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,8 @@ from benchmarks.recipe_landmarks import SpoterRecipe
 
 class EmbeddingRecipe(SpoterRecipe):
     """Everything that decides the scores of SPOTER embeddings (xmartlabs/spoter-embeddings)."""
+
+    embeds: ClassVar[bool] = True
 
     vector_length: int = Field(default=32, ge=1, description="numbers of an embedding")
     normalize_embeddings: bool = Field(default=False, description="all embeddings have length 1")

@@ -71,6 +71,7 @@ _EMBEDDINGS = {
     "triplets": "batch-all",
     "filter_easy_triplets": True,
     "start_mining_hard": 200,
+    "clips_together": None,
     "buckets": False,
 }
 
@@ -104,7 +105,13 @@ TABLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     **PIXELS,
     **VIT,
     "spoter": {
-        PUBLISHED: {**_SPOTER, "single_pos": True, "verbatim": True, "test_select": True},
+        PUBLISHED: {
+            **_SPOTER,
+            # Of the scheduler that is made and never stepped.
+            "plateau_factor": 0.1,
+            "plateau_patience": 5,
+            **dict.fromkeys(("single_pos", "verbatim", "test_select"), True),
+        },
         DEFAULT: {
             **_SPOTER,
             # Per clip as much movement as one clip a step, to first order (Goyal et al. 2017, 1706.02677).

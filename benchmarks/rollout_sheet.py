@@ -29,7 +29,7 @@ class Rollout:
     Attributes:
         title: stands above.
         weights: float64 [T], each frame's share of the answer, in the clip's own order.
-        tiles: pictures of the clip, uint8 [S, S, 3] each, in the middle of as many equal parts of it.
+        tiles: pictures of the clip, uint8 [S, S, 3] each, from the middle of as many equal parts of it.
     """
 
     title: str
@@ -37,38 +37,33 @@ class Rollout:
     tiles: Sequence[Frame]
 
 
-def tiles(clip: Clip, landmarks: Landmarks, video: Path | None) -> list[Frame]:
-    """Return pictures of a clip, uint8 [S, S, 3], each from the middle of one of `TILES` equal parts.
+def tiles(clip: Clip, landmarks: Landmarks, video: Path | None, seen: Numbers) -> tuple[list[Frame], str]:
+    """Return pictures of what a network saw of a clip, and what is to be said of them.
 
-    The skeleton is drawn over the video's frames where they can be read, and on plain ground elsewhere.
+    Args:
+        clip: whose.
+        landmarks: all of its frames.
+        video: its file; the skeletons stand on plain ground where there is none that can be read.
+        seen: float64 [T], the frames of the landmarks that the network saw, in the clip's order.
+
+    Returns:
+        uint8 [S, S, 3] each, from the middle of one of `TILES` equal parts of what was seen; and a sentence.
     """
-    from wlasl.landmarks.draw import GROUND, closer, skeleton  # noqa: PLC0415 - OpenCV and Pillow
+    from wlasl.landmarks.draw import GROUND, closer, filmed_frames, matching, skeleton  # noqa: PLC0415
+    from wlasl.pixels import upright_rgb  # noqa: PLC0415 - PyAV and OpenCV, as those above
 
-    frames = _frames(clip, video)
+    frames, note = filmed_frames(clip, landmarks, video)
     width, height = landmarks.size or (480, 480)
     if frames:
-        height, width = frames[0].shape[:2]
+        height, width = upright_rgb(frames[0]).shape[:2]
     window = closer(landmarks.points, landmarks.joints, (width, height), _SIDE)
     plain = np.full((height, width, 3), GROUND, np.uint8)
-    pictures = []
+    pictures, count = [], len(landmarks.points)
     for place in (np.arange(TILES) + 0.5) / TILES:
-        frame = frames[int(place * len(frames))] if frames else plain
-        points = landmarks.points[int(place * len(landmarks.points))]
-        pictures.append(skeleton(frame, points, landmarks.joints, window))
-    return pictures
-
-
-def _frames(clip: Clip, video: Path | None) -> list[Frame]:
-    """Return a clip's frames, RGB, uint8 [H, W, 3]; none where there is no video that can be read."""
-    from wlasl.pixels import upright_rgb  # noqa: PLC0415 - PyAV and OpenCV
-    from wlasl.video import VideoError, read  # noqa: PLC0415 - likewise
-
-    if video is None:
-        return []
-    try:
-        return read(video, clip, upright_rgb)
-    except VideoError:
-        return []
+        at = round(float(seen[int(place * len(seen))]))
+        frame = upright_rgb(frames[matching(at, count, len(frames))]) if frames else plain
+        pictures.append(skeleton(frame, landmarks.points[at], landmarks.joints, window))
+    return pictures, note
 
 
 def draw(path: Path, rollout: Rollout) -> None:

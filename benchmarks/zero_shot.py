@@ -22,6 +22,7 @@ from benchmarks.records import write_record
 from benchmarks.retrieval import Gallery
 from benchmarks.run import Machine, Outcome, Places
 from benchmarks.schema import ZeroShot
+from benchmarks.zero_shot_signs import unseen
 from models import zoo
 from utils.errors import BenchError
 from wlasl.clips import PARTS, Part
@@ -41,7 +42,7 @@ class Target:
     Attributes:
         name: what was asked for.
         inputs: their clips: train is the gallery, test is asked about.
-        unseen: whether the network was trained on none of these signs.
+        unseen: whether the network was trained on none of these signs, nor were the runs it starts from.
     """
 
     name: str
@@ -57,11 +58,13 @@ class Around:
         data: the folder of the data set that was trained on; None for the usual places.
         store: where prepared landmarks lie.
         machine: device and progress.
+        places: where the run's record goes, and those of the runs before it lie.
     """
 
     data: Path | None
     store: Path
     machine: Machine
+    places: Places
 
 
 def targets(names: Sequence[str], recipe: Recipe, trained: Inputs, around: Around) -> list[Target]:
@@ -89,8 +92,7 @@ def _target(name: str, recipe: LandmarkRecipe, trained: Inputs, around: Around) 
     dataset = load(split, around.data if kin else None, progress)
     asked = revised(recipe, split=split, landmarks=source)
     inputs = prepared(asked, dataset, around.store, progress=progress)
-    known = frozenset(trained.dataset.subset.glosses)
-    others = [gloss for gloss in dataset.subset.glosses if gloss not in known]
+    others = unseen(dataset, trained.dataset, recipe, around.places)
     if not others and source == recipe.landmarks:
         advice = "Name a larger subset, or other landmarks: SPLIT:LANDMARKS"
         raise BenchError(f"{recipe.split} was trained on every sign of {split}. {advice}.")

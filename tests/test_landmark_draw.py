@@ -15,9 +15,9 @@ from wlasl.landmarks.draw import (
     RIGHT,
     Sheet,
     Window,
-    _frames,
     bones,
     closer,
+    filmed_frames,
     landmark_sheet,
     shares,
     skeleton,
@@ -181,7 +181,7 @@ def test_a_sheet_shows_the_video_and_plain_ground_without_one(dataset):
 def test_landmarks_of_the_first_frames_alone_are_drawn_on_those(dataset):
     clip = dataset.available()[0]
     path = dataset.files.path(clip.id)
-    shown = [_frames(clip, landmarks_of(count), path) for count in (8, 1000)]
+    shown = [filmed_frames(clip, landmarks_of(count), path) for count in (8, 1000)]
     whole = shown[1][0]
     assert len(shown[0][0]) == 8 < 0.75 * len(whole)
     assert "the first 8 of" in shown[0][1]

@@ -435,3 +435,9 @@ def test_a_trimmed_clip_begins_and_ends_with_a_hand():
     assert trimmed.lengths.tolist() == [5, 6], "a clip without hands stays whole"
     inner = plain.batch([0], 0, train=False).inputs[0, 2:7]
     assert np.array_equal(trimmed.batch([0], 0, train=False).inputs[0], inner)
+    # Which frames of the clip those are; a crop is from the middle of what is left.
+    assert plain.moments(0).tolist() == list(range(9))
+    assert trimmed.moments(0).tolist() == [2, 3, 4, 5, 6]
+    cropped = loader_of(2, store, normalisation="none", trim=True, sampling="crop", frames=3)
+    assert cropped.moments(0).tolist() == [3, 4, 5]
+    assert np.array_equal(cropped.batch([0], 0, train=False).inputs[0], inner[1:4])

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import videos
 
+from benchmarks.landmark_report import in_short
 from utils.errors import BenchError
 from wlasl.clips import Clip
 from wlasl.landmarks import prepare as preparing
@@ -188,6 +189,12 @@ def test_clips_of_no_use_are_left_out_with_a_reason_and_tried_again_when_they_ch
     assert done.store.ids == tuple(ids(12)[8:])
     assert done.details["00002"] == "no joint is seen in any of 5 frames"
     assert "Skipped 8: 2 shape, 1 missing" in done.summary()
+    # What a training says of them: those that were never there are counted in its coverage.
+    said = in_short(replace(done, notes=("a note",)))
+    assert said[0] == "a note"
+    assert "Left out, no joint seen in any frame: 00002 (no joint is seen in any of 5 frames)." in said
+    assert any(line.startswith("Left out, a wrong shape: 00000 (") and "00006" in line for line in said)
+    assert not any("00007" in line for line in said)
 
     tried, read = [], FileSource.read
     monkeypatch.setattr(FileSource, "read", lambda self, clip: (tried.append(clip.id), read(self, clip))[1])

@@ -145,18 +145,29 @@ def test_a_clip_without_a_video_is_shown_as_skeletons_on_plain_ground(tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
     for video in (None, broken):
-        pictures = rollout_sheet.tiles(clip, seen(), video)
+        pictures, note = rollout_sheet.tiles(clip, seen(), video, np.arange(30.0))
+        assert "on plain ground" in note
         assert len(pictures) == rollout_sheet.TILES
         assert {picture.shape for picture in pictures} == {(200, 200, 3)}
         assert (pictures[0] != pictures[-1]).any()
 
 
 def test_a_clip_shorter_than_the_row_has_as_many_tiles():
-    assert len(rollout_sheet.tiles(Clip("a", "x", 0, "test"), seen(3), None)) == rollout_sheet.TILES
+    pictures, _ = rollout_sheet.tiles(Clip("a", "x", 0, "test"), seen(3), None, np.arange(3.0))
+    assert len(pictures) == rollout_sheet.TILES
+
+
+def test_what_the_network_saw_is_shown_and_nothing_else():
+    clip = Clip("a", "x", 0, "test")
+    few, _ = rollout_sheet.tiles(clip, seen(), None, np.array([20.0, 21.0, 22.4]))
+    one = [rollout_sheet.tiles(clip, seen(), None, np.array([float(at)]))[0][0] for at in (20, 21, 22)]
+    third = rollout_sheet.TILES // 3
+    for at, picture in enumerate(few):
+        assert (picture == one[at // third]).all()
 
 
 def test_the_same_roll_out_gives_the_same_file(tmp_path):
-    pictures = rollout_sheet.tiles(Clip("a", "x", 0, "test"), seen(), None)
+    pictures, _ = rollout_sheet.tiles(Clip("a", "x", 0, "test"), seen(), None, np.arange(30.0))
     weights = np.full(30, 1 / 30)
     for name in ("one", "two"):
         rollout_sheet.draw(tmp_path / name, rollout_sheet.Rollout("title", weights, pictures))

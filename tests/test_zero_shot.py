@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import zero_shot
+from benchmarks import zero_shot, zero_shot_signs
 from benchmarks.inputs import Inputs
 from benchmarks.recipe import resolve
-from benchmarks.records import read_record
+from benchmarks.records import read_record, write_record
 from benchmarks.run import Machine, Places, run
 from benchmarks.schema import ZeroShot
+from benchmarks.scores import Scores, write_scores
 from benchmarks.zero_shot import Around, Target, evaluated, targets
 from benchmarks.zero_shot_report import print_zero_shot
 from utils.errors import BenchError
 from wlasl.clips import Clip, Subset
 from wlasl.landmarks.joints import SKELETONS
-from wlasl.subsets import DataSet
+from wlasl.subsets import DataSet, load
 
 TRAINED, OTHERS = ("book", "drink", "go"), ("dog", "fish", "hat", "cow")
 SMALL = {"heads": 3, "layers": 1, "hidden": 16}
@@ -96,7 +97,7 @@ def recipe(**changes):
 
 
 def around(**changes):
-    return Around(Path("/wlasl"), Path("/stores"), Machine(**changes))
+    return Around(Path("/wlasl"), Path("/stores"), Machine(**changes), Places(Path("/none"), Path("/none")))
 
 
 def found(shelves, *names, **changes):
@@ -111,6 +112,47 @@ def test_signs_that_were_trained_on_are_left_out_and_the_others_counted_anew(she
     assert all(OTHERS[clip.label] == clip.gloss for clip in subset.clips)
     assert target.unseen
     assert len(target.inputs.clips("train")) == 16
+
+
+def test_signs_of_the_runs_before_count_as_trained_on(shelves, make_record, tmp_path, monkeypatch):
+    start = make_record("spoter-embeddings", "300")
+    write_record(tmp_path / "results", start)
+    begun = recipe(weights=f"run:{start.id}")
+    places = Places(tmp_path / "results", tmp_path / "runs")
+
+    def untaught():
+        (target,) = targets(["300"], begun, shelves[0]["100"], replace(around(), places=places))
+        return target.inputs.dataset.subset.glosses
+
+    # What it was trained on is known from its own scores, else from its subset, else not at all.
+    write_scores(tmp_path / "runs" / start.id / "scores.npz", Scores(("fish", "hat"), {}))
+    assert untaught() == ("dog", "cow")
+    (tmp_path / "runs" / start.id / "scores.npz").unlink()
+    monkeypatch.setattr(zero_shot_signs, "load", lambda *_: inputs_of("300", ("dog", "hat"), 0).dataset)
+    assert untaught() == ("fish", "cow")
+    monkeypatch.setattr(zero_shot_signs, "load", load)
+    with pytest.raises(BenchError, match=rf"which signs are new: run {start.id} .* not known here"):
+        untaught()
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "left"),
+    [
+        ("asl-citizen", "100", ["OLD"]),  # one language, other capitals
+        ("lsa64", "100", ["BOOK", "Drink", "OLD", "go"]),  # Argentine signs are others by whatever name
+        ("100", "300", ["BOOK", "Drink", "OLD"]),  # one list
+        ("folder-mine", "100", ["OLD"]),  # who knows
+        ("sample", "folder-mine", ["OLD"]),
+        ("autsl", "lsa64", ["BOOK", "Drink", "OLD", "go"]),
+    ],
+)
+def test_names_are_compared_within_a_language_alone(mine, theirs, left):
+    signs, taught = (
+        DataSet(Subset(name, glosses, (), "r" * 16), Path("/nowhere"), None)
+        for name, glosses in ((mine, ("BOOK", "Drink", "OLD", "go")), (theirs, TRAINED))
+    )
+    begun = recipe().model_copy(update={"split": theirs})
+    assert zero_shot_signs.unseen(signs, taught, begun, Places(Path("/none"), Path("/none"))) == left
 
 
 def test_other_data_is_looked_for_in_its_own_place_with_its_own_landmarks(shelves):

@@ -52,6 +52,14 @@ def family(split: str) -> str:
     return "wlasl" if split.partition("-")[0] in OFFICIAL else split
 
 
+def language(split: str) -> str:
+    """Return the sign language of a data set by its ISO 639-3 code; empty where nobody knows (a folder)."""
+    if split == "sample":
+        return "sample"  # drawn, not signed
+    kind = kind_of(split)
+    return "ase" if kind is None else kind.language
+
+
 def _slug(name: str) -> str:
     """Return a folder's name as part of a store's."""
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:40] or short_hash(name, 8)

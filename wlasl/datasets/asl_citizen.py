@@ -116,6 +116,7 @@ KIND = Kind(
     title="ASL Citizen",
     variable="ASL_CITIZEN_ROOT",
     read=read,
+    language="ase",
     parts="official parts; no signer is in two of them",
     clips={"train": 40_154, "val": 10_304, "test": 32_941},
     classes=2_731,

@@ -125,6 +125,7 @@ KIND = Kind(
     title="AUTSL",
     variable="AUTSL_ROOT",
     read=read,
+    language="tsm",
     parts="official parts of the ChaLearn challenge; no signer is in two of them",
     clips={"train": 28_142, "val": 4_418, "test": 3_741},
     classes=CLASSES,

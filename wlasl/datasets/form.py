@@ -47,6 +47,7 @@ class Kind:
         needs: what its folder must hold, in a sentence.
         official: whether the parts are its authors'.
         url: where it is published.
+        language: ISO 639-3 code of its sign language; empty where that is not known.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Kind:
     needs: str
     official: bool = True
     url: str = ""
+    language: str = ""
     clips: Mapping[Part, int] = field(default_factory=dict)
     classes: int | None = None
     signers: Mapping[Part, int] = field(default_factory=dict)

@@ -82,6 +82,7 @@ KIND = Kind(
     variable="LSA64_ROOT",
     read=read,
     official=False,
+    language="aed",
     parts="its authors made no parts; ours are by signer: 1 to 8 train, 9 val, 10 test",
     clips={"train": 2_560, "val": 320, "test": 320},
     classes=len(GLOSSES),

@@ -192,7 +192,7 @@ def landmark_sheet(clip: Clip, landmarks: Landmarks, video: Path | None, sheet: 
         sheet: what is put on it.
     """
     landmarks = landmarks.canonical()
-    frames, note = _frames(clip, landmarks, video)
+    frames, note = filmed_frames(clip, landmarks, video)
     count = len(frames) or len(landmarks.points)
     indices = np.unique(np.linspace(0, count - 1, min(sheet.frames, count)).round()).astype(np.int64)
     if frames:
@@ -205,15 +205,15 @@ def landmark_sheet(clip: Clip, landmarks: Landmarks, video: Path | None, sheet: 
     filmed, inputs = [], []
     for index in indices:
         frame = upright_rgb(frames[index]) if frames else plain
-        points = landmarks.points[_moment(int(index), count, len(landmarks.points))]
+        points = landmarks.points[matching(int(index), count, len(landmarks.points))]
         filmed.append(skeleton(frame, points, landmarks.joints, far))
         inputs.append(skeleton(frame, points, landmarks.joints, near))
     title = [*_title(clip, landmarks, sheet), *([note] if note else [])]
     return lay_out(Seen(indices, filmed, np.stack(inputs), count, (width, height)), title)
 
 
-def _frames(clip: Clip, landmarks: Landmarks, video: Path | None) -> tuple[list[av.VideoFrame], str]:
-    """Return the clip's frames, none where there is no video, and what is to be said of that."""
+def filmed_frames(clip: Clip, landmarks: Landmarks, video: Path | None) -> tuple[list[av.VideoFrame], str]:
+    """Return the frames that landmarks are of (none without a video), and what is to be said of that."""
     if video is None:
         return [], "There is no video here: the skeletons stand on plain ground."
     try:
@@ -229,8 +229,8 @@ def _frames(clip: Clip, landmarks: Landmarks, video: Path | None) -> tuple[list[
     return frames, f"{counts}: each is drawn at its place in the clip."
 
 
-def _moment(index: int, count: int, length: int) -> int:
-    """Return which of `length` landmarks belong to one of `count` frames."""
+def matching(index: int, count: int, length: int) -> int:
+    """Return which of `length` pictures of a clip shows what one of `count` others of it shows."""
     return index if count == length else round(index * (length - 1) / max(count - 1, 1))
 
 

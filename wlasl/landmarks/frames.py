@@ -44,6 +44,7 @@ class Frames:
 
     Attributes:
         lengths: int64 [N], the clips' frames.
+        first: int64 [N], which frame of its landmarks a clip begins with; 0 where nothing was cut.
 
     Raises:
         BenchError: a clip has no landmarks.
@@ -62,15 +63,18 @@ class Frames:
         """Read them."""
         self._joints, self._dims = len(joints), dims
         # Some clips at a time: selecting joints costs much per call, and nothing is held thrice.
-        parts, lengths = [], [0]
+        parts, lengths, starts = [], [0], [0]
         for first in range(0, len(ids), _TOGETHER):
             found = [_read(store, clip) for clip in ids[first : first + _TOGETHER]]
-            found = [_trimmed(points, store.joints) for points in found] if trim else found
+            kept = [_kept(points, store.joints) if trim else slice(0, len(points)) for points in found]
+            starts += [part.start for part in kept]
+            found = [points[part] for points, part in zip(found, kept, strict=True)]
             frames = [len(points) for points in found]
             whole = Landmarks(np.concatenate(found), store.joints, source="").select(joints, dims)
             parts.append(bridged(whole, np.array(frames), bridge) if bridge else whole)
             lengths += frames
         self.lengths: Indices = np.array(lengths[1:], np.int64)
+        self.first: Indices = np.array(starts[1:], np.int64)
         self._starts = np.cumsum(self.lengths) - self.lengths
         # The last frame of all, of which nothing is seen, stands behind every clip's end.
         parts.append(np.full((1, len(joints), dims), np.nan, np.float32))
@@ -108,11 +112,11 @@ def _between(one: Points, other: Points, share: Points) -> Points:
     return np.where(np.isnan(mixed) | (part == 0), nearer, mixed)
 
 
-def _trimmed(points: Points, joints: tuple[str, ...]) -> Points:
-    """Return [T, J, D] from the first frame in which a hand is seen to the last; whole where none ever is."""
+def _kept(points: Points, joints: tuple[str, ...]) -> slice:
+    """Return the frames from the first to the last in which a hand is seen; all where none ever is."""
     of_hands = [column for column, name in enumerate(joints) if "_hand_" in name]
     seen = np.flatnonzero(~np.isnan(points[:, of_hands, 0]).all(axis=1))
-    return points[seen[0] : seen[-1] + 1] if len(seen) else points
+    return slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, len(points))
 
 
 def _read(store: Store, clip_id: str) -> Points:

@@ -18,7 +18,7 @@ from wlasl.landmarks.augment import after, before
 from wlasl.landmarks.augment_draws import Draws
 from wlasl.landmarks.augment_space import mirror
 from wlasl.landmarks.augment_time import Moments, Timing
-from wlasl.landmarks.columns import Planes, columns
+from wlasl.landmarks.columns import Numbers, Planes, columns
 from wlasl.landmarks.features import features
 from wlasl.landmarks.form import Points
 from wlasl.landmarks.frames import Frames, Indices, Store
@@ -156,6 +156,11 @@ class LandmarkLoader:
             planes = after(augment, planes, moments.lengths, draws)
         inputs = self._inputs(planes, moments.lengths)
         return Batch(inputs, self.labels[chosen], chosen, moments.lengths)
+
+    def moments(self, position: int) -> Numbers:
+        """Return at which frames of its landmarks a clip is read where nothing is varied, float64 [T]."""
+        found = self._timing.moments(self.lengths[[position]], None, None)
+        return self._frames.first[position] + found.at[0, : found.lengths[0]]
 
     def _draws(self, positions: Indices, key: int | tuple[int, ...], *, train: bool) -> Draws:
         """Return the random numbers of some clips."""
