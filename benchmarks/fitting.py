@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from benchmarks.schedule import WATCHED, learning_rate, plateaus_met
 from utils.errors import FAILURE, BenchError
 from utils.lease import HeldElsewhereError
 from utils.stopping import stoppable
+from wlasl.clips import Clip
 from wlasl.loader import Batch
 
 CHECKPOINT = "last.ckpt"
@@ -145,13 +146,13 @@ class Fit:
     def _epoch(self, train: Batches, val: Batches) -> None:
         """Go through the training part once, from where the checkpoint left it, and look at val."""
         loop, since = self.loop, time.monotonic()
-        train = of_epoch(train, loop.epoch)
+        clips, train = train.clips, of_epoch(train, loop.epoch)
         total = train.steps() + val.steps()
         name = f"{self.name} epoch {loop.epoch + 1}/{self.recipe.epochs}".lstrip()
         self.job.progress.begin(name, total, loop.step)
         for batch, step in self._steps(train):
             loss = self.learner.step(batch, step)
-            self._note(loss, batch, step, train)
+            self._note(loss, batch, step, clips)
             self.job.progress.advance(f"loss {loop.loss_sum / loop.step:.3f}")
             # Between two moves of the optimiser there are gradients, which no checkpoint holds.
             if not step.update or not resumable(train, loop.step):
@@ -206,11 +207,11 @@ class Fit:
         first = number // self.recipe.accumulate * group
         return first, min(group, len(train.clips) - first)
 
-    def _note(self, loss: float, batch: Batch, step: Step, train: Batches) -> None:
+    def _note(self, loss: float, batch: Batch, step: Step, clips: Sequence[Clip]) -> None:
         """Count a step; a loss that is no number ends the run with the clips that it was met at."""
         if not math.isfinite(loss):
-            clips = ", ".join(train.clips[index].id for index in batch.indices)
-            where = f"epoch {step.key[1] + 1}, step {step.key[2] + 1} (clips {clips})"
+            met = ", ".join(clips[index].id for index in batch.indices)
+            where = f"epoch {step.key[1] + 1}, step {step.key[2] + 1} (clips {met})"
             advice = "Try a lower lr, a clip_norm, or precision=fp32."
             raise BenchError(f"The loss is {loss} at {where}. {advice}", exit_code=FAILURE)
         self.loop.loss_sum += loss

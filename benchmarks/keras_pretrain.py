@@ -52,6 +52,8 @@ class Before:
 def pretrain(recipe: Recipe, job: Job, network: Any, parts: tuple[Batches, Batches]) -> Before:  # noqa: ANN401
     """Pre-train a network of SPOBET in place, or go back to what was pre-trained before.
 
+    One that starts from weights has been pre-trained: as in the authors' code, that is not done again.
+
     Args:
         recipe: of the whole run; others than SPOBET's have no such phase.
         job: of the run.
@@ -59,6 +61,9 @@ def pretrain(recipe: Recipe, job: Job, network: Any, parts: tuple[Batches, Batch
         parts: train and val; val is watched, and chooses nothing.
     """
     if not isinstance(recipe, SpobetRecipe) or recipe.pretrain_rounds == 0:
+        return Before()
+    if job.weights is not None:
+        job.progress.say(f"{recipe.model} starts from weights: it is not pre-trained again.")
         return Before()
     phase = phase_of(recipe)
     learner = PretrainLearner(phase, job, network)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from utils.errors import FAILURE, BenchError
@@ -13,12 +12,11 @@ from wlasl.clips import Clip
 from wlasl.landmarks.form import LandmarkError, Landmarks
 from wlasl.landmarks.manifest import MANIFEST
 from wlasl.landmarks.notes import with_size
-from wlasl.landmarks.prepare import landmark_folder
+from wlasl.landmarks.prepare import cut_out, landmark_folder
 from wlasl.landmarks.source_kinds import Source
 from wlasl.landmarks.sources import SOURCES, open_source
 from wlasl.landmarks.store import LandmarkStore
 from wlasl.subsets import DataSet
-from wlasl.video import VideoError, trim
 
 AUTO = "auto"
 """Stands for the first source that has the clip."""
@@ -99,7 +97,7 @@ def _read(dataset: DataSet, clip: Clip, source: Source, stores: Path, progress: 
     """
     if not source.videos:
         whole = with_size(source.read(clip).checked(), dataset.files.path(clip.id))
-        return _cut(clip, whole) if source.whole else whole
+        return cut_out(clip, whole) if source.whole else whole
     store = _store(dataset, source, stores)
     if store and clip.id in store:
         joints, size, fps = store.joints, store.size(clip.id), store.fps(clip.id)
@@ -110,16 +108,3 @@ def _read(dataset: DataSet, clip: Clip, source: Source, stores: Path, progress: 
     if isinstance(found, LandmarkError):
         raise found
     return found
-
-
-def _cut(clip: Clip, found: Landmarks) -> Landmarks:
-    """Return the frames of a file that are the clip, as preparing them does.
-
-    Raises:
-        LandmarkError: there are far too few.
-    """
-    try:
-        begin, end = trim(len(found.points), clip)
-    except VideoError as error:
-        raise LandmarkError("short", error.detail) from error
-    return replace(found, points=found.points[begin:end])

@@ -72,7 +72,7 @@ def setting_of(recipe: LandmarkRecipe, classes: int, weights: Path) -> Setting:
     """
     row = zoo.system(recipe.model)
     if "torch" not in row.builders or isinstance(recipe, EmbeddingRecipe):
-        advice = "Those that can: spoter, gru and sign-conformer; spoter-embeddings is spoter up to its head."
+        advice = "Take spoter, gru, st-gcn or sign-conformer; spoter-embeddings is spoter up to its head."
         raise BenchError(f"{recipe.model} is no torch network that gives a score per sign. {advice}")
     fixed = recipe.frames is not None and recipe.sampling != "all"
     return Setting(recipe.model, classes, view_shapes(recipe)[0], weights, fixed, recipe.architecture())

@@ -110,11 +110,13 @@ def _seen(link: Link, inputs: Inputs, runs: Path) -> _Seen | None:
     """Return what a run was trained on; None where that is not known on this machine."""
     kept = _kept(runs / link.id / FILE)
     mine = inputs.dataset.family
-    kin = {clip.id: clip for clip in _relatives(link, inputs)}
+    relatives = _relatives(link, inputs)
+    kin = {clip.id: clip for clip in relatives or ()}
     if kept is None:
         if not kin:
-            # Another data set altogether has other clips; another folder may have any.
-            return None if _is_folder(link) else _Seen(frozenset(), frozenset(), frozenset())
+            # Another data set altogether has other clips; another folder, or a lost list, may have any.
+            unknown = relatives is None or _is_folder(link)
+            return None if unknown else _Seen(frozenset(), frozenset(), frozenset())
         return _Seen(frozenset(kin), _recordings(kin.values()), frozenset())
     files: Mapping[str, str] = kept["files"]
     # Two folders may have the same name and other clips under the same ids: where bytes are known, they tell.
@@ -132,14 +134,17 @@ def _kept(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and found.keys() == {"family", "ids", "files"} else None
 
 
-def _relatives(link: Link, inputs: Inputs) -> tuple[Clip, ...]:
-    """Return the training clips of a run's subset by its metadata, where it is of this one's family."""
+def _relatives(link: Link, inputs: Inputs) -> tuple[Clip, ...] | None:
+    """Return the training clips of a run's subset by its metadata, none where it is of another family.
+
+    None where it is of this one's and its list is not here.
+    """
     if family(link.split) != inputs.dataset.family or _is_folder(link):
         return ()
     try:
         return load(link.split, inputs.dataset.root).subset.part("train")
     except BenchError:
-        return ()
+        return None
 
 
 def _is_folder(link: Link) -> bool:

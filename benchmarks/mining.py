@@ -221,7 +221,7 @@ class MinedEpoch:
     """One epoch of hard batches, all of them full; each clip comes `count` times.
 
     Attributes:
-        clips: the loader's, as often as they come.
+        clips: as many as come, for counting; a batch's indices are places among the loader's.
         labels: likewise.
     """
 

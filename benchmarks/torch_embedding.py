@@ -150,8 +150,9 @@ class EmbeddingLearner(TorchLearner):
         super().choose()
         self._known = None
         if self._val is not None and len(self._val.clips):
-            parts = {"train": self.gallery().vectors, "val": embedded(self, self._val)}
-            labels = {"train": self.gallery().labels, "val": self._val.labels}
+            judge = "test" if self.recipe.chosen_on_test else "val"
+            parts = {"train": self.gallery().vectors, judge: embedded(self, self._val)}
+            labels = {"train": self.gallery().labels, judge: self._val.labels}
             embeddings.write(self.job.folder, parts, labels)
 
     def state(self) -> bytes:

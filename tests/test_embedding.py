@@ -397,6 +397,7 @@ def test_the_recipes_differ_by_the_published_defects():
     assert not any(getattr(fixed, name) for name in switches)
     assert (published.mask_memory, fixed.mask_memory) == (False, True)
     assert (published.select, fixed.select) == ("val_silhouette", "val_top1")
+    assert (published.clips_together, fixed.clips_together) == (None, 4)
 
 
 def test_a_plane_has_a_place_for_every_embedding():

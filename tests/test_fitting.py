@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import io
 import json
@@ -501,6 +502,28 @@ def test_a_loss_that_is_no_number_ends_the_run_with_its_clips(tmp_path: Path):
     assert caught.value.exit_code == FAILURE
     loop = json.loads((checkpoints.load(tmp_path / CHECKPOINT) or b"").partition(b"\n")[0])
     assert (loop["epoch"], loop["step"]) == (1, 2)
+
+
+class Fewer(Points):
+    """A part whose epochs are of full batches alone, drawn from all clips, as those of hard batches are."""
+
+    def of_epoch(self, _epoch: int) -> Points:
+        fewer = copy.copy(self)
+        fewer.clips = self.clips[: len(self.labels) // self.batch * self.batch]
+        return fewer
+
+    def epoch(self, epoch: int, *, start: int = 0, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+        del epoch, rank, world
+        last_first = np.arange(len(self.labels))[::-1][: len(self.clips)]
+        for mine in np.roll(last_first, 2 * self.batch).reshape(-1, self.batch)[start:]:
+            yield Batch(self.points[mine], self.labels[mine], mine)
+
+
+def test_the_clips_of_a_loss_are_named_where_an_epoch_has_fewer(tmp_path: Path):
+    job = new_job(tmp_path)
+    train = Fewer(23, train=True)
+    with pytest.raises(BenchError, match=r"epoch 2, step 3 \(clips clip22, clip21, clip20, clip19\)"):
+        Fit(Broken(job, "loss"), recipe(), job).run(train, VAL)
 
 
 def test_scores_that_are_no_numbers_end_the_run_and_are_never_the_best(tmp_path: Path):

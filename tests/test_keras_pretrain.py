@@ -14,12 +14,22 @@ if importlib.util.find_spec("tensorflow") is None or importlib.util.find_spec("t
 from benchmarks.engine import Job
 from benchmarks.fitting import Step
 from benchmarks.keras_engine import KerasEngine
-from benchmarks.keras_pretrain import CHECKPOINT, HISTORY, MaskedBatches, PretrainLearner, mask, phase_of
+from benchmarks.keras_pretrain import (
+    CHECKPOINT,
+    HISTORY,
+    Before,
+    MaskedBatches,
+    PretrainLearner,
+    mask,
+    phase_of,
+    pretrain,
+)
 from benchmarks.keras_runtime import start
 from benchmarks.recipe import resolve
 from models import spobet, zoo
 from utils.errors import BenchError
 from utils.files import read_json
+from utils.progress import Silent
 from utils.seeds import generator
 from utils.stopping import ASKED
 from wlasl.clips import Clip
@@ -59,6 +69,16 @@ class Clips:
         for row, (position, length) in enumerate(zip(positions, lengths, strict=True)):
             points[row, :length] = generator(self.seed, int(position), 9).normal(1, 0.3, (length, 54, 2))
         return Batch(points, self.labels[positions], np.asarray(positions), lengths)
+
+
+class Listener(Silent):
+    """A progress that keeps what it is told."""
+
+    def __init__(self):
+        self.said = []
+
+    def say(self, sentence):
+        self.said.append(sentence)
 
 
 def recipe(**fields):
@@ -214,6 +234,13 @@ def test_a_run_cut_in_pre_training_ends_with_the_same_scores_and_a_finished_one_
     assert watch.epochs == []
     assert again.steps == whole.steps
     np.testing.assert_array_equal(scores, expected)
+
+
+def test_a_network_that_starts_from_weights_is_not_pre_trained_again(tmp_path):
+    begun = job(tmp_path, weights=tmp_path / "best.weights.npz", progress=(heard := Listener()))
+    assert pretrain(recipe(), begun, None, (Clips(8), Clips(8))) == Before()
+    assert heard.said == ["spobet starts from weights: it is not pre-trained again."]
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_rounds_there_is_no_pre_training(tmp_path):

@@ -247,9 +247,8 @@ def test_one_purpose_never_moves_another_s_draws():
 def test_one_hand_is_hidden_but_never_the_only_one():
     planes = planes_of(1, HANDS, unseen_share=0)
     planes[:21, :, 0] = np.nan
-    hide_hand(
-        planes, columns(HANDS).hands, np.array([True, True, True, False]), np.array([0.1, 0.1, 0.9, 0.1])
-    )
+    hands, on = columns(HANDS).hands, np.array([True, True, True, False])
+    hide_hand(planes, hands, hands, on, np.array([0.1, 0.1, 0.9, 0.1]))
     gone = np.isnan(planes).all((1, 3))
     assert [gone[:21, clip].all() for clip in range(4)] == [True, True, False, False]
     assert [gone[21:, clip].all() for clip in range(4)] == [False, False, True, False]

@@ -14,7 +14,7 @@ from utils.errors import BenchError
 from wlasl.clips import Clip
 from wlasl.landmarks.augment import Augment
 from wlasl.landmarks.form import Landmarks
-from wlasl.landmarks.joints import HANDS, HOLISTIC, SKELETONS, SPOTER
+from wlasl.landmarks.joints import HANDS, HOLISTIC, SIDES, SKELETONS, SPOTER
 from wlasl.landmarks.loader import LandmarkLoader, LandmarkOptions
 from wlasl.landmarks.normalise import normalise
 
@@ -317,6 +317,18 @@ def test_hidden_hands_are_unseen_before_anything_else():
     only = next(loader_of(4, FakeStore([9] * 4, HANDS), hide="left", features=features).epoch(0)).inputs
     assert not only[..., SPOTER.index("left_wrist"), :].any()
     assert only[..., SPOTER.index("right_wrist"), :].any()
+
+
+def test_a_hand_that_training_hides_takes_the_wrist_along_where_no_other_knows_it():
+    wrists = [SPOTER.index(f"{side}_wrist") for side in ("left", "right")]
+    hands = [[at for at, name in enumerate(SPOTER) if name.startswith(f"{side}_hand")] for side in SIDES]
+    for store, along in ((FakeStore([9] * 8, HANDS), True), (FakeStore([9] * 8, unseen_share=0.0), False)):
+        store.found = {name: np.nan_to_num(points, nan=0.5) for name, points in store.found.items()}
+        loader = loader_of(8, store, features=("seen",), augment=Augment(hand_dropout=1.0))
+        seen = loader.batch(range(8), 0, train=True).inputs.any(axis=(1, 3))
+        hidden = np.array([~seen[:, hand].any(1) for hand in hands])
+        assert (hidden.sum(0) == 1).all(), "one of both, in every clip"
+        assert (~seen[:, wrists].T[hidden] == along).all()
 
 
 def test_a_mirrored_evaluation_is_that_of_mirrored_clips():

@@ -83,6 +83,22 @@ def test_a_path_is_opened_by_what_is_in_it(tmp_path, name):
         source.read(Clip("9", "a", 0, "train"))
 
 
+@pytest.mark.parametrize("name", ["npy", "hrnet"])
+def test_a_folder_of_arrays_is_what_those_of_the_clips_are(tmp_path, name):
+    KINDS[name][0](tmp_path)
+    np.save(tmp_path / "000-notes.npy", np.zeros(3))
+    (tmp_path / f"{IDS[0]}.npy").write_bytes(b"")
+    source = open_source(files.dataset(tmp_path, IDS), str(tmp_path))
+    assert source.kind == KINDS[name][2]
+
+
+def test_a_name_beside_the_videos_is_found_there(tmp_path):
+    (tmp_path / "landmarks" / "mine").mkdir(parents=True)
+    npy(tmp_path / "landmarks" / "mine")
+    source = open_source(files.dataset(tmp_path, IDS), "mine")
+    assert (source.name, set(source.ids())) == ("mine", set(IDS))
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_a_file_that_changes_has_another_stamp_and_another_digest(tmp_path, name):
     write, path, _ = KINDS[name]

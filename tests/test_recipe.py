@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from benchmarks.recipe import parse_settings, read_recipe, resolve, to_toml
 from benchmarks.recipe_clips import ClipRecipe
+from benchmarks.recipe_table import TABLE, names
+from models import zoo
 from utils.errors import BenchError
 
 
@@ -106,6 +108,21 @@ def test_settings_take_the_type_of_their_field(settings, expected):
 def test_a_wrong_setting_is_answered_in_words(settings, sentence):
     with pytest.raises(BenchError, match=sentence):
         resolve("x3d-s", "100", parse_settings(settings))
+
+
+def test_only_embeddings_are_chosen_by_their_silhouette():
+    with pytest.raises(BenchError, match="val_silhouette is for embeddings; gru takes val_top1"):
+        resolve("gru", "100", {"select": "val_silhouette"})
+    assert resolve("spoter-embeddings", "100", {"select": "val_silhouette"}).embeds
+
+
+# Rows of pixels have fields of their own below both.
+PUBLISHED = [name for name in TABLE if "as-published" in names(name) and zoo.system(name).kind != "clips"]
+
+
+@pytest.mark.parametrize("model", PUBLISHED)
+def test_what_is_published_owes_nothing_to_what_is_fixed(model):
+    assert set(TABLE[model]["fixed"]) <= set(TABLE[model]["as-published"])
 
 
 def test_a_wrong_model_or_engine_is_answered_with_the_right_ones():

@@ -6,7 +6,7 @@ What happens to a clip is drawn from the clip's own generator, and does not depe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -116,14 +116,23 @@ class Augment:
             wanted = "speed_factor and mask_rows must be at least 1, and squeeze_ratio below 0.5"
             raise BenchError(f"augment: {wanted}.")
 
-    @property
-    def times(self) -> bool:
-        """Whether a clip's frames are read at other moments than their own."""
-        return self.speed > 0 or self.time_crop > 0 or self.time_warp > 0
 
+def before(
+    augment: Augment,
+    planes: Planes,
+    joints: tuple[str, ...],
+    draws: Draws,
+    hands: Mapping[str, Where] | None = None,
+) -> Planes:
+    """Return canonical planes [J, D, B, T] varied: what is done before they are normalised.
 
-def before(augment: Augment, planes: Planes, joints: tuple[str, ...], draws: Draws) -> Planes:
-    """Return canonical planes [J, D, B, T] varied: what is done before they are normalised."""
+    Args:
+        augment: how.
+        planes: the landmarks.
+        joints: the J joints' names.
+        draws: the clips' random numbers.
+        hands: per side, all that is hidden with a hand; None for its own joints alone.
+    """
     planes = planes.copy()
     on = _chosen(augment, draws)
     for name, change in _CHANGES.items():
@@ -133,7 +142,8 @@ def before(augment: Augment, planes: Planes, joints: tuple[str, ...], draws: Dra
             planes[:, :, clips] = change(augment, planes[:, :, clips], joints, drawn)
     if augment.hand_dropout:
         chance, which = draws["hand_dropout"].T
-        hide_hand(planes, columns(joints).hands, chance < augment.hand_dropout, which)
+        own = columns(joints).hands
+        hide_hand(planes, own, hands or own, chance < augment.hand_dropout, which)
     return planes
 
 

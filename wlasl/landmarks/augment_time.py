@@ -46,10 +46,6 @@ class Timing:
     frames: int | None = None
     longest: int | None = None
 
-    def resamples(self, augment: Augment | None) -> bool:
-        """Say whether moments may lie between two frames."""
-        return self.sampling == "uniform" or (augment is not None and augment.times)
-
     def moments(self, lengths: Lengths, augment: Augment | None, draws: Draws | None) -> Moments:
         """Return the moments of clips of so many frames; without draws nothing is random.
 

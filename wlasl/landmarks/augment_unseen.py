@@ -45,12 +45,15 @@ def hide_joints(planes: Planes, hidden: Mask) -> None:
     np.copyto(planes, np.nan, where=hidden.T[:, None, :, None])
 
 
-def hide_hand(planes: Planes, hands: Mapping[str, Where], on: Mask, which: Numbers) -> None:
+def hide_hand(
+    planes: Planes, hands: Mapping[str, Where], along: Mapping[str, Where], on: Mask, which: Numbers
+) -> None:
     """Hide one hand throughout a clip, but never the only one that is seen.
 
     Args:
         planes: [J, D, B, T].
         hands: per side, its joints.
+        along: per side, what is hidden with it.
         on: [B], in which clips.
         which: [B], 0..1: the first of the two hands below a half.
     """
@@ -58,7 +61,7 @@ def hide_hand(planes: Planes, hands: Mapping[str, Where], on: Mask, which: Numbe
         return
     both = np.logical_and.reduce([~np.isnan(planes[hand][:, 0]).all((0, 2)) for hand in hands.values()])
     first = which < 0.5  # noqa: PLR2004 - a coin
-    for hand, chosen in zip(hands.values(), (first, ~first), strict=True):
-        part = planes[hand]
+    for side, chosen in zip(hands, (first, ~first), strict=True):
+        part = planes[along[side]]
         part[:, :, on & both & chosen] = np.nan
-        planes[hand] = part
+        planes[along[side]] = part

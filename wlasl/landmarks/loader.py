@@ -22,6 +22,7 @@ from wlasl.landmarks.columns import Numbers, Planes, columns
 from wlasl.landmarks.features import features
 from wlasl.landmarks.form import Points
 from wlasl.landmarks.frames import Frames, Indices, Store
+from wlasl.landmarks.joints import SIDES
 from wlasl.landmarks.normalise import NORMALISATIONS
 from wlasl.landmarks.options import HIDDEN, LandmarkOptions
 from wlasl.loader import Batch
@@ -67,7 +68,9 @@ class LandmarkLoader:
         self.lengths = self._frames.lengths
         self._aspects = _aspects(store, ids) if options.square else None
         self._timing = Timing(options.sampling, options.frames, options.pad_to)
-        self._hidden = _hidden(store.joints, options)
+        self._hands = {side: _with_hand(store.joints, options.joints, side) for side in SIDES}
+        hidden = HIDDEN[options.hide] if options.hide is not None else ()
+        self._hidden = np.array([at for side in hidden for at in self._hands[side].tolist()], np.int64)
 
     def steps(self) -> int:
         """Return the number of batches in an epoch."""
@@ -148,7 +151,7 @@ class LandmarkLoader:
         moments = self._ordered(self._timing.moments(self.lengths[chosen], augment, draws), chosen)
         planes = self._seen(self._frames.planes(chosen, moments))
         if augment is not None and draws is not None:
-            planes = before(augment, planes, self.joints, draws)
+            planes = before(augment, planes, self.joints, draws, self._hands)
         if self._aspects is not None:
             planes[:, 0] *= self._aspects[chosen, None]
         planes = NORMALISATIONS[options.normalisation](planes, self.joints, **options.switches)
@@ -160,7 +163,7 @@ class LandmarkLoader:
     def moments(self, position: int) -> Numbers:
         """Return at which frames of its landmarks a clip is read where nothing is varied, float64 [T]."""
         found = self._timing.moments(self.lengths[[position]], None, None)
-        return self._frames.first[position] + found.at[0, : found.lengths[0]]
+        return np.asarray(self._frames.first[position] + found.at[0, : found.lengths[0]], np.float64)
 
     def _draws(self, positions: Indices, key: int | tuple[int, ...], *, train: bool) -> Draws:
         """Return the random numbers of some clips."""
@@ -194,19 +197,16 @@ class LandmarkLoader:
         return inputs.reshape(*inputs.shape[:2], joints, channels)
 
 
-def _hidden(known: tuple[str, ...], options: LandmarkOptions) -> list[int]:
-    """Return the positions of the joints that are hidden.
+def _with_hand(known: tuple[str, ...], joints: tuple[str, ...], side: str) -> Indices:
+    """Return the positions of the joints that are hidden with a hand.
 
     A body's wrist is hidden with its hand only where the store knows it from nowhere else.
     """
-    found: list[int] = []
-    for side in HIDDEN[options.hide] if options.hide is not None else ():
-        names = [f"{side}_{finger}" for finger in ("pinky", "index", "thumb")]
-        names += [] if f"{side}_wrist" in known else [f"{side}_wrist"]
-        parts = columns(options.joints)
-        found += np.arange(len(options.joints))[parts.hands[side]].tolist()
-        found += [parts.at[name] for name in names if name in parts.at]
-    return found
+    names = [f"{side}_{finger}" for finger in ("pinky", "index", "thumb")]
+    names += [] if f"{side}_wrist" in known else [f"{side}_wrist"]
+    parts = columns(joints)
+    own = np.arange(len(joints))[parts.hands[side]].tolist() if side in parts.hands else []
+    return np.array([*own, *(parts.at[name] for name in names if name in parts.at)], np.int64)
 
 
 def _aspects(store: Store, ids: Sequence[str]) -> Points:

@@ -234,7 +234,7 @@ class _Job:
         if isinstance(outcome, LandmarkError):
             raise outcome
         whole = with_size(outcome.checked(), self.dataset.files.path(clip.id))
-        found = self._cut(clip, whole.canonical())
+        found = cut_out(clip, whole.canonical()) if self.source.whole else whole.canonical()
         form = form_of(found)
         work.form = work.form or form
         if form != work.form:
@@ -248,20 +248,6 @@ class _Job:
         writer.add(clip.id, seen, self.source.cut(clip), pieces)
         work.facts[clip.id] = facts
 
-    def _cut(self, clip: Clip, found: Landmarks) -> Landmarks:
-        """Return the frames of a file that are the clip, by the rule by which videos are cut.
-
-        Raises:
-            LandmarkError: there are far too few, or no joint is seen in them.
-        """
-        if not self.source.whole:
-            return found
-        try:
-            begin, end = trim(len(found.points), clip)
-        except VideoError as error:
-            raise LandmarkError("short", error.detail) from error
-        return replace(found, points=found.points[begin:end]).checked()
-
     def _skip(self, clip: Clip, error: LandmarkError) -> Mapping[str, object]:
         """Return what the manifest keeps of a clip whose landmarks are of no use."""
         try:
@@ -270,6 +256,19 @@ class _Job:
             size, mtime = 0, 0
         found = {"reason": error.reason, "detail": error.detail, "cut": self.source.cut(clip)}
         return {**found, "size": size, "mtime": mtime}
+
+
+def cut_out(clip: Clip, found: Landmarks) -> Landmarks:
+    """Return the frames of a whole file that are the clip, by the rule by which videos are cut.
+
+    Raises:
+        LandmarkError: there are far too few, or no joint is seen in them.
+    """
+    try:
+        begin, end = trim(len(found.points), clip)
+    except VideoError as error:
+        raise LandmarkError("short", error.detail) from error
+    return replace(found, points=found.points[begin:end]).checked()
 
 
 def _is_whole(outcome: Landmarks | LandmarkError) -> TypeGuard[Landmarks]:

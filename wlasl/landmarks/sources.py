@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def open_source(dataset: DataSet, name: str) -> Source:
 
     Args:
         dataset: whose clips.
-        name: one of SOURCES, or the path of a file or folder.
+        name: one of SOURCES, or the path of a file or folder, from here or from the data set's `landmarks`.
 
     Raises:
         BenchError: no such source, nothing at its place, or a format that is not read.
@@ -65,6 +65,9 @@ def open_source(dataset: DataSet, name: str) -> Source:
         source.named = True
         return source
     path = Path(name).expanduser()
+    beside = dataset.root / "landmarks" / name
+    if not path.exists() and beside.exists():
+        path = beside
     if path.exists():
         return open_path(path, dataset.subset)
     if os.sep in name or path.suffix:
@@ -153,7 +156,8 @@ def _folder(folder: Path, subset: Subset, name: str) -> Source:
     if files := files_of(folder, ".npz"):
         return _of(FileSource(name, "mediapipe-holistic", folder, files, holistic_npz), HOLISTIC)
     if files := files_of(folder, ".npy"):
-        kind, reader, joints = _arrays(next(iter(files.values())))
+        own = [files[clip.id] for clip in subset.clips if clip.id in files]
+        kind, reader, joints = _arrays(own or list(files.values()))
         return _of(FileSource(name, kind, folder, files, reader), joints)
     if files := files_of(folder, ".pose"):
         return FileSource(name, "pose-file", folder, files, pose_file)
@@ -170,12 +174,15 @@ def _of(source: Source, joints: tuple[str, ...]) -> Source:
     return source
 
 
-def _arrays(path: Path) -> tuple[str, Reader, tuple[str, ...]]:
-    """Return what the arrays of a folder are, by the shape of one: Holistic's [T, 150], else HRNet's."""
-    try:
-        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
-    except BROKEN:
-        shape = ()
-    if len(shape) == 3 and shape[1] in LAYOUTS:  # noqa: PLR2004 - frames, points, numbers
-        return "hrnet", hrnet, LAYOUTS[shape[1]][1]
+def _arrays(paths: Sequence[Path]) -> tuple[str, Reader, tuple[str, ...]]:
+    """Return what arrays are, by the first of a known shape: HRNet's, or Holistic's [T, 150] (else too)."""
+    for path in paths:
+        try:
+            shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+        except BROKEN:
+            continue
+        if len(shape) == 3 and shape[1] in LAYOUTS:  # noqa: PLR2004 - frames, points, numbers
+            return "hrnet", hrnet, LAYOUTS[shape[1]][1]
+        if len(shape) == 2:  # noqa: PLR2004 - frames, numbers
+            break
     return "mediapipe-holistic", holistic_npy, HOLISTIC
