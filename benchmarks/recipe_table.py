@@ -182,7 +182,7 @@ NOTES: Mapping[str, Mapping[str, str]] = {
     },
     "spoter-embeddings": {
         PUBLISHED: "the authors' defaults and their training script: SGD, margin 1, silhouette on test",
-        DEFAULT: "a position per frame, padding masked, y as it is, AdamW, four clips of a sign in a row, on val",
+        DEFAULT: "a position per frame, padding masked, AdamW, four clips of a sign in a row, chosen on val",
     },
     "spobet": {
         PUBLISHED: "the authors' code: no positions, padding attended to, one mask for the whole run",
