@@ -71,7 +71,7 @@ def targets(names: Sequence[str], recipe: Recipe, trained: Inputs, around: Aroun
     """Find everything that `--evaluate-on` names, before anything is trained.
 
     Raises:
-        BenchError: a system that embeds nothing, several processes, an unknown data set, or no clips.
+        BenchError: a system that embeds nothing, several processes, no epochs, an unknown data set, no clips.
     """
     if not names:
         return []
@@ -80,6 +80,8 @@ def targets(names: Sequence[str], recipe: Recipe, trained: Inputs, around: Aroun
         raise BenchError(f"--evaluate-on needs a system that embeds clips: {known}. {recipe.model} does not.")
     if around.machine.devices > 1:
         raise BenchError("--evaluate-on runs in one process: leave --devices at 1.")
+    if recipe.epochs == 0:
+        raise BenchError("--evaluate-on needs weights that a run keeps: set epochs to 1 or more.")
     return [_target(name, recipe, trained, around) for name in dict.fromkeys(names)]
 
 

@@ -192,6 +192,8 @@ def test_systems_that_embed_nothing_and_several_processes_are_refused(shelves):
             targets(["300"], resolve(model, "100"), known, around())
     with pytest.raises(BenchError, match="leave --devices at 1"):
         targets(["300"], recipe(), known, around(devices=2))
+    with pytest.raises(BenchError, match="set epochs to 1 or more"):
+        targets(["300"], recipe(epochs=0), known, around())
     assert targets([], resolve("gru", "100"), known, around(devices=2)) == []
 
 
