@@ -79,7 +79,8 @@ def main() -> None:
         # Typer turns Ctrl-C into an exit of its own, without a word.
         code = INTERRUPTED if isinstance(ended, KeyboardInterrupt) else ended.code
         if code == INTERRUPTED:
-            _say("Stopped. What is finished is kept; the same command goes on from there.")
+            again = " without --again" if "--again" in sys.argv else ""
+            _say(f"Stopped. What is finished is kept; the same command{again} goes on from there.")
         sys.exit(code)
     except BrokenPipeError:
         # The reader of our output has gone (`bench list | head`): nothing is wrong.

@@ -157,6 +157,12 @@ def loader(
     return _clip_loader(cast("ClipRecipe", recipe), inputs, part, train=train)
 
 
+def trained_on(recipe: Recipe, inputs: Inputs) -> tuple[Clip, ...]:
+    """Return the clips that a recipe is trained on: train's, and val's where a published code does so."""
+    more = isinstance(recipe, ClipRecipe) and recipe.train_on_val
+    return inputs.clips("train") + (inputs.clips("val") if more else ())
+
+
 def _clip_loader(recipe: ClipRecipe, inputs: Inputs, part: Part, *, train: bool) -> ClipLoader:
     """Return one part's batches of pixels."""
     sampling = Sampling(
@@ -188,9 +194,7 @@ def _clip_loader(recipe: ClipRecipe, inputs: Inputs, part: Part, *, train: bool)
         whole=train and recipe.augment_on == "device",
         tiles=recipe.hht_layout if recipe.crop == "hht" and recipe.hht_flip == "parts" else None,
     )
-    clips = inputs.clips(part)
-    if train and part == "train" and recipe.train_on_val:
-        clips += inputs.clips("val")
+    clips = trained_on(recipe, inputs) if train and part == "train" else inputs.clips(part)
     return ClipLoader(cast("ClipStore", inputs.store), clips, sampling, crop, options)
 
 

@@ -8,7 +8,7 @@ Copies that the official parts themselves hold on both sides are every run's, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,14 +43,14 @@ class _Seen:
     files: frozenset[str]
 
 
-def write_trained_on(folder: Path, inputs: Inputs) -> None:
+def write_trained_on(folder: Path, inputs: Inputs, clips: Sequence[Clip]) -> None:
     """Keep which clips a run was trained on, with the checksums of their files where they are known.
 
     Raises:
         BenchError: the folder cannot be written to.
     """
-    ids = [clip.id for clip in inputs.clips("train")]
-    write_json(folder / FILE, {"family": inputs.dataset.family, "ids": ids, "files": _files(inputs)})
+    ids, files = [clip.id for clip in clips], _files(inputs, clips)
+    write_json(folder / FILE, {"family": inputs.dataset.family, "ids": ids, "files": files})
 
 
 def initial(recipe: Recipe, inputs: Inputs, results: Path, runs: Path) -> InitialWeights:
@@ -87,13 +87,14 @@ def _count(link: Link, inputs: Inputs, runs: Path) -> int | None:
         return None
     known = [clip for clip in inputs.clips("test") if _is_among(clip, seen, inputs)]
     # An id is one clip of its subset, so that no test clip has a training clip's.
-    own = _Seen(frozenset(), _recordings(inputs.clips("train")), frozenset(_files(inputs).values()))
+    train = inputs.clips("train")
+    own = _Seen(frozenset(), _recordings(train), frozenset(_files(inputs, train).values()))
     return sum(not _is_among(clip, own, inputs) for clip in known)
 
 
-def _files(inputs: Inputs) -> dict[str, str]:
-    """Return the checksums of the training clips' files by id, as far as they are known."""
-    return {clip.id: checksum for clip in inputs.clips("train") if (checksum := _file(inputs, clip))}
+def _files(inputs: Inputs, clips: Sequence[Clip]) -> dict[str, str]:
+    """Return the checksums of clips' files by id, as far as they are known."""
+    return {clip.id: checksum for clip in clips if (checksum := _file(inputs, clip))}
 
 
 def _is_among(clip: Clip, seen: _Seen, inputs: Inputs) -> bool:

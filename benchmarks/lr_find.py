@@ -115,6 +115,8 @@ def find(
         )
         engine = engine_of(recipe, job)
         train = loader(recipe, inputs, "train", train=True)
+        # What prepares its own batches (triplets) does so here too.
+        train = getattr(cast("Any", engine).learner, "begin", lambda part: part)(train)
         with _placed(engine):
             return judged(tried, _losses(engine, train, (recipe.seed, tried), progress))
 

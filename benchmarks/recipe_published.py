@@ -64,15 +64,16 @@ class PublishedFields(BaseModel):
 def as_used(fields: dict[str, Any]) -> dict[str, Any]:
     """Return recipe fields as the published code comes to use them: a record tells what was done."""
     changes: dict[str, Any] = {}
-    if fields.get("lr_ignored") in _TRUE:
+    if _is_on(fields.get("lr_ignored")):
         changes["lr"] = PUBLISHED_LR
-    if fields.get("unfreeze_zero_all") in _TRUE and str(fields.get("unfreeze")) == "0":
+    if _is_on(fields.get("unfreeze_zero_all")) and str(fields.get("unfreeze")) == "0":
         changes["unfreeze"] = None
     return {**fields, **changes}
 
 
-_TRUE = (True, "true", "True", "1", "yes", "on")
-"""How `--set` and files say so."""
+def _is_on(value: object) -> bool:
+    """Say whether a switch is on, by all the ways in which `--set` and files say so."""
+    return str(value).strip().lower() in {"true", "t", "1", "1.0", "yes", "y", "on"}
 
 
 def contradictions(recipe: Any) -> str:  # noqa: ANN401 - a ClipRecipe, which is built on this module

@@ -221,4 +221,6 @@ def named(model: str, name: str, split: str = "") -> dict[str, Any]:
     if name == DEFAULT and name not in known:
         return {}
     fields = lookup(f"recipe of {model}", name, dict(known))
-    return {**fields, **{**BY_SPLIT, **VIT_BY_SPLIT}.get((model, name), {}).get(split, {})}
+    by_split = {**BY_SPLIT, **VIT_BY_SPLIT}.get((model, name), {})
+    # Relabelled clips (2000-w1573) are as many as those that they are of.
+    return {**fields, **by_split.get(split, by_split.get(split.partition("-")[0], {}))}

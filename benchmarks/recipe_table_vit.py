@@ -45,8 +45,7 @@ _SIGNNET = {
     "mix_switch": 0.5,
 }
 # Their lists of these splits are shorter trained, and their val.csv is their test.csv.
-_LONG = {split: {"epochs": 50, "test_select": True} for split in ("2000", "2000-w1518", "2000-w1573")}
-_LONG["asl-citizen"] = _LONG["2000"]
+_LONG = {split: {"epochs": 50, "test_select": True} for split in ("2000", "asl-citizen")}
 
 # What the abstract and others' notes tell of it: see docs/RGB.md for what they do not.
 _STRATEGIES = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from benchmarks.asked import asked_of
 from benchmarks.schema import FORMAT, Record, run_id
 from benchmarks.seals import is_intact, read_unsealed, unsealed, without_seals, write_sealed
 from utils.errors import BenchError
+from utils.files import write_text
 from utils.names import is_safe_id
 
 
@@ -61,6 +63,18 @@ def _is_good(path: Path) -> bool:
     except BenchError:
         return False
     return stored.record.status == "done" and not stored.altered
+
+
+def put_aside(path: Path, folder: Path) -> None:
+    """Move a record, if there is one, into its run's folder: it counts no longer, and is not lost.
+
+    Raises:
+        BenchError: one of both cannot be written to.
+    """
+    if path.is_file():
+        kept = folder / f"replaced-{time.strftime('%Y%m%d-%H%M%S')}.json"
+        write_text(kept, path.read_text(encoding="utf-8"))
+        path.unlink()
 
 
 @dataclass(frozen=True, slots=True)

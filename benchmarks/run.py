@@ -14,7 +14,7 @@ from benchmarks.engine import Batches, Engine, Fitted, Job
 from benchmarks.holding import held, is_company_lost, is_first_process
 from benchmarks.inputs import Inputs, complete, initial_weights
 from benchmarks.recipe_base import Recipe
-from benchmarks.records import read_record, record_path, write_record
+from benchmarks.records import put_aside, read_record, record_path, write_record
 from benchmarks.schema import Cost, Record, Selection
 from benchmarks.scores import Scored, Scores, write_scores
 from benchmarks.spobet_published import also_reported
@@ -121,15 +121,20 @@ def run(recipe: Recipe, inputs: Inputs, places: Places, machine: Machine, *, aga
 
 def finished(recipe: Recipe, results: Path) -> Outcome | None:
     """Return the outcome of a recipe that was carried out before, or None."""
-    path = record_path(
-        results, Record(id=recipe.id, status="skipped", reason="-", recipe=recipe.model_dump())
-    )
+    path = _record_path(recipe, results)
     if not path.is_file():
         return None
     stored = read_record(path)
     if stored.record.status != "done" or stored.altered:
         return None
     return Outcome(stored.record, path, repeated=True)
+
+
+def _record_path(recipe: Recipe, results: Path) -> Path:
+    """Return where the record of a recipe's run lies."""
+    return record_path(
+        results, Record(id=recipe.id, status="skipped", reason="-", recipe=recipe.model_dump())
+    )
 
 
 def engine_of(recipe: Recipe, job: Job) -> Engine:
@@ -169,9 +174,10 @@ class _Attempt:
         self.initial = leaks.initial(recipe, inputs, places.results, places.runs)
 
     def forget(self) -> None:
-        """Delete the checkpoints of earlier attempts; scores and record stay until new ones replace them."""
+        """Delete earlier checkpoints, and put aside the record whose weights will be overwritten."""
         for path in self.folder.glob("*.ckpt*"):
             path.unlink()
+        put_aside(_record_path(self.recipe, self.places.results), self.folder)
 
     def carry_out(self) -> Outcome:
         """Fit, predict and write the record; write a failed one where that ends in an error."""
@@ -225,7 +231,7 @@ class _Attempt:
                 self.job.progress.end(_headline(parts[part]))
         if self.main:
             write_json(self.folder / "history.json", fitted.history)
-            leaks.write_trained_on(self.folder, self.inputs)
+            leaks.write_trained_on(self.folder, self.inputs, clips_of.trained_on(self.recipe, self.inputs))
             write_scores(self.folder / "scores.npz", Scores(self.inputs.dataset.subset.glosses, scored))
         return self._record(engine.facts(), fitted, parts)
 
@@ -235,8 +241,8 @@ class _Attempt:
         """Put the record of a finished run together."""
         chosen = fitted.history[fitted.chosen_epoch] if fitted.chosen_epoch >= 0 else {}
         value, rule = chosen.get(fitted.selection), fitted.selection
-        if self.recipe.chosen_on_test:
-            rule = rule.replace("val_", "test_")
+        if self.recipe.chosen_on_test:  # of the last epoch too: test has watched its rate
+            rule = f"test_{rule.removeprefix('val_')}"
         return Record(
             id=self.recipe.id,
             status="done",

@@ -60,8 +60,10 @@ class Claimed:
             HeldElsewhereError: the trial was given up, and is another's now.
         """
         self.record = self.record.changed(curve=tuple(curve), epochs=len(curve), seconds=round(seconds, 1))
-        if not self.lost.is_set():
-            self.study.write(self.record)
+        known = self.study.read(self.record.number)
+        if self.lost.is_set() or known is None or known.state != "running":
+            raise HeldElsewhereError(f"Trial {self.record.number} was given up, and is another's now.")
+        self.study.write(self.record)
         if self.study.settings.pruner == "none" or len(self.study.settings.objectives) > 1:
             return False
         try:

@@ -86,7 +86,8 @@ class TorchEngine:
 
     def in_double(self) -> bool:
         """Score in double precision from now on; autocast leaves double tensors as they are."""
-        self.learner.in_double()
+        learner = self.learner
+        make_double(learner.network if learner.average is None else learner.average.module)
         return True
 
     def facts(self) -> dict[str, Any]:
@@ -224,10 +225,6 @@ class TorchLearner:
             logits: Tensor = network(*inputs)
         return logits
 
-    def in_double(self) -> None:
-        """Compute with double weights on double inputs from now on; nothing can be trained any more."""
-        make_double(self.network if self.average is None else self.average.module)
-
     def agreed(self, wish: int) -> int:
         """Return the largest of what the processes wish."""
         if self.world == 1:
@@ -252,12 +249,14 @@ class TorchLearner:
 
     def state(self) -> bytes:
         """Return the weights, their averages and the optimiser as bytes."""
-        state: dict[str, Any] = {
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "average": None if self.average is None else self.average.state_dict(),
-        }
-        return _bytes(state)
+        return _bytes(
+            {
+                "network": self.network.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "average": None if self.average is None else self.average.state_dict(),
+                "precision": self.fabric.strategy.precision.state_dict(),
+            }
+        )
 
     def restore(self, state: bytes) -> None:
         """Go on from what `state` returned."""
@@ -266,6 +265,8 @@ class TorchLearner:
         self.optimizer.load_state_dict(kept["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(kept["average"])
+        if scale := kept.get("precision"):  # fp16's, of losses; others have none
+            self.fabric.strategy.precision.load_state_dict(scale)
 
 
 def _learner(recipe: Recipe, job: Job, fabric: Fabric) -> TorchLearner:

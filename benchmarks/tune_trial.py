@@ -18,6 +18,7 @@ from benchmarks.engine import Engine, Fitted, Job, Pruned
 from benchmarks.inputs import Inputs, initial_weights, loader
 from benchmarks.recipe import revised
 from benchmarks.recipe_base import Recipe
+from benchmarks.recipe_clips import ClipRecipe
 from benchmarks.run import engine_of
 from benchmarks.study import Objective, Study, Trial
 from models import zoo
@@ -216,7 +217,10 @@ def _measures(
 
 def latency(engine: Engine, recipe: Recipe, inputs: Inputs) -> float:
     """Return the milliseconds that one val clip takes from the store to scores, on this device."""
-    few = loader(revised(recipe, batch_size=1), _Few(inputs.dataset, inputs.store, inputs.reasons), "val")
+    # Mixing needs two clips, and is of training alone.
+    unmixed = {"mixup": 0.0, "cutmix": 0.0} if isinstance(recipe, ClipRecipe) else {}
+    single = revised(recipe, batch_size=1, **unmixed)
+    few = loader(single, _Few(inputs.dataset, inputs.store, inputs.reasons), "val")
     engine.predict(few)  # the first pass allocates, and may compile
     taken = []
     for _ in range(_REPEATS):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 
@@ -71,6 +73,32 @@ def test_the_plot_is_a_picture(tmp_path: Path):
     tried = Range()
     draw(tmp_path / "plot.png", judged(tried, iter(losses(tried.rates()))), "gru on sample")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_a_learner_makes_of_its_batches_is_learnt_from_here_too(monkeypatch):
+    from benchmarks import lr_find  # noqa: PLC0415
+    from benchmarks.recipe import resolve  # noqa: PLC0415
+    from utils.progress import Silent  # noqa: PLC0415
+
+    class Part(list):
+        def epoch(self, _epoch):
+            return iter(self)
+
+    class Learner:
+        seen: ClassVar[list[str]] = []
+
+        def begin(self, _train):
+            return Part(["in triplets"])
+
+        def step(self, batch, _step):
+            self.seen.append(batch)
+            return 1.0
+
+    monkeypatch.setattr(lr_find, "engine_of", lambda *_: SimpleNamespace(learner=Learner()))
+    monkeypatch.setattr(lr_find, "loader", lambda *_, **__: Part(["as they come"]))
+    inputs = SimpleNamespace(dataset=SimpleNamespace(subset=SimpleNamespace(glosses=("a", "b"))))
+    lr_find.find(resolve("spoter-embeddings", "sample"), inputs, "cpu", Range(1e-4, 1.0, 12), Silent())
+    assert set(Learner.seen) == {"in triplets"}
 
 
 @pytest.mark.slow

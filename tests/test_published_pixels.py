@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks import inputs as inputs_of_run
 from benchmarks import table_text
-from benchmarks.inputs import Inputs
+from benchmarks.inputs import Inputs, trained_on
 from benchmarks.published_pixels import HEAD_KEPT, check_published, outputs, seen
 from benchmarks.recipe import of_line, resolve, restored, to_toml
-from benchmarks.recipe_published import PublishedFields
+from benchmarks.recipe_published import PUBLISHED_LR, PublishedFields
 from benchmarks.recipe_table import TABLE, named
 from benchmarks.recipe_table_pixels import BY_SPLIT, PIXELS
 from benchmarks.records import write_record
@@ -167,6 +167,32 @@ def test_val_is_trained_on_and_test_chooses_only_where_a_recipe_says_so():
     assert ids(of_line("i3d", "100", "fixed"), "train", train=True) == ["train0", "train1"]
     assert published.chosen_on_test
     assert not of_line("i3d", "100", "fixed").chosen_on_test
+
+
+@pytest.mark.parametrize("on", ["TRUE", "Yes", "t", "on", True, 1])
+def test_a_switch_is_on_however_that_is_said(on):
+    switches = {"lr_ignored": on, "lr": 0.5, "unfreeze_zero_all": on, "unfreeze": 0}
+    recipe = resolve("movinet-a0", "100", switches)
+    assert (recipe.lr_ignored, recipe.lr) == (True, PUBLISHED_LR)
+    assert (recipe.unfreeze_zero_all, recipe.unfreeze) == (True, None)
+
+
+def test_relabelled_clips_are_trained_on_as_those_they_are_of():
+    for split in ("2000", "2000-w1573", "2000-w1518"):
+        recipe = resolve("i3d", split, named("i3d", "fixed", split))
+        assert (recipe.lr, recipe.epochs, recipe.weight_decay) == (1e-4, 22, 1e-8)
+        assert named("signnet", "as-published", split)["epochs"] == 50
+
+
+def test_what_was_trained_on_is_kept_with_val_where_val_was():
+    class Clips:
+        def clips(self, part):
+            return (part,)
+
+    told = resolve("i3d", "100", {"train_on_val": True, "select": "last"})
+    assert trained_on(told, Clips()) == ("train", "val")
+    assert trained_on(resolve("i3d", "100"), Clips()) == ("train",)
+    assert trained_on(resolve("gru", "100"), Clips()) == ("train",)
 
 
 def test_the_table_says_how_many_views_and_which_recipe(make_record):

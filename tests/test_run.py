@@ -15,6 +15,7 @@ from benchmarks.holding import LOCK  # noqa: E402
 from benchmarks.recipe import resolve  # noqa: E402
 from benchmarks.records import read_record, read_records  # noqa: E402
 from benchmarks.scores import read_scores  # noqa: E402
+from benchmarks.table import chosen_on_test  # noqa: E402
 from models import zoo  # noqa: E402
 from utils.errors import BenchError  # noqa: E402
 from utils.lease import HeldElsewhereError  # noqa: E402
@@ -106,6 +107,31 @@ def test_the_same_run_is_recognised_and_repeated_only_on_demand(request_of):
     assert not third.repeated
     assert third.record.metrics == first.record.metrics
     assert third.path == first.path
+
+
+def test_a_run_that_is_trained_anew_and_cut_has_no_result_until_it_goes_on(request_of, monkeypatch):
+    first = campaign.carry_out(request_of(recipe()))[0]
+    folder = request_of(recipe()).places.runs / first.record.id
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "engine_of", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            campaign.carry_out(request_of(recipe(), again=True))
+    assert not first.path.exists()
+    assert json.loads(next(folder.glob("replaced-*.json")).read_text())["id"] == first.record.id
+    on = campaign.carry_out(request_of(recipe()))[0]
+    assert (on.repeated, on.record.metrics) == (False, first.record.metrics)
+
+
+def test_whatever_test_has_watched_is_badged(request_of):
+    fields = {"test_select": True, "schedule": "plateau"}
+    for select, rule in (("last", "test_last"), ("val_loss", "test_loss")):
+        outcome = campaign.carry_out(request_of(recipe(select=select, **fields)))[0]
+        assert outcome.record.selection.rule == rule
+        assert chosen_on_test(outcome.record)
 
 
 def another_at_work(request, outcome):

@@ -15,6 +15,7 @@ from studies import SPACE, carried_out, made, worth
 
 from benchmarks.study import FINISHED, Settings, Study, Trial, begin_study, open_study
 from utils.errors import BenchError
+from utils.lease import HeldElsewhereError
 
 optuna = pytest.importorskip("optuna")
 
@@ -203,6 +204,9 @@ def test_a_process_that_was_stopped_for_long_does_not_overwrite_what_became_of_i
         study.lease(0).unlink()
         again = one(study)
         assert again.retry_of == 0
+        with pytest.raises(HeldElsewhereError, match="Trial 0 was given up"):
+            slow.told([0.5], 1.0)
+        assert study.read(0).state == "lost"
         slow.end(state="complete", values={"val_top1": 0.99})
     assert study.read(0).state == "lost"
     assert left(study) == (0, 0)

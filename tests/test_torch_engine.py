@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 
 import numpy as np
 import pytest
@@ -151,6 +152,16 @@ class CutAfter:
 
     def end(self, note=""):
         pass
+
+
+def test_the_scale_of_fp16_losses_is_part_of_a_checkpoint(tmp_path, monkeypatch):
+    engine = TorchEngine(recipe(), job(tmp_path))
+    assert not torch.load(io.BytesIO(engine.learner.state()), weights_only=True)["precision"]
+    kept, kind = [], type(engine.fabric.strategy.precision)
+    monkeypatch.setattr(kind, "state_dict", lambda _: {"scale": 8.0})
+    monkeypatch.setattr(kind, "load_state_dict", lambda _, state: kept.append(state))
+    engine.learner.restore(engine.learner.state())
+    assert kept == [{"scale": 8.0}]
 
 
 OPTIONS = [

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -358,3 +359,16 @@ def test_settings_hold_nothing_of_this_machine(tmp_path: Path):
     assert str(tmp_path) not in (study.folder / "study.json").read_text()
     assert Settings.model_validate_json((study.folder / "study.json").read_text()) == study.settings
     assert list(study.settings.space) == sorted(SPACE)
+
+
+@pytest.mark.parametrize("model", ["mvit-v2-s", "signnet", "movinet-a0"])
+def test_the_time_of_one_clip_is_taken_of_networks_that_mix_clips_too(model: str, monkeypatch):
+    from benchmarks import tune_trial  # noqa: PLC0415
+
+    asked = []
+    part = SimpleNamespace(clips=("one", "two"))
+    monkeypatch.setattr(tune_trial, "loader", lambda recipe, *_: (asked.append(recipe), part)[1])
+    engine = SimpleNamespace(predict=lambda _: None)
+    inputs = SimpleNamespace(dataset=None, store=None, reasons={})
+    assert tune_trial.latency(engine, resolve(model, "100"), inputs) >= 0
+    assert asked[0].batch_size == 1
