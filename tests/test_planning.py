@@ -6,14 +6,17 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.asked import asked
+from benchmarks.asked import asked, asked_of
+from benchmarks.inputs import complete, initial_weights
 from benchmarks.planning import Wanted, planned
-from benchmarks.recipe import parse_settings, recipe_fields, resolve
+from benchmarks.recipe import parse_settings, recipe_fields, resolve, revised
 from slurm.profiles import Profile
 from utils.errors import BenchError
+from utils.files import short_hash
 
 
 @pytest.fixture
@@ -48,6 +51,44 @@ def test_a_line_is_what_bench_run_takes_and_its_key_is_the_runs(wanted: Wanted):
     )
     layers = recipe_fields("gru", "fixed"), {"landmarks": "true"}, parse_settings(more.settings)
     assert task.key == asked(resolve("gru", "sample", *layers, {"seed": 3}))
+
+
+@pytest.mark.parametrize("name", ["My_File.npz", "hrnet v1.2.npz", "Folder.of.mine", "asl300_hands.npz"])
+@pytest.mark.parametrize("weights", ["best.pt", "none"])
+def test_a_key_is_the_same_before_and_after_a_run_wherever_files_are_named(
+    wanted: Wanted, tmp_path: Path, name: str, weights: str
+):
+    file = tmp_path / "a folder" / weights
+    file.parent.mkdir()
+    file.write_bytes(b"weights of a network")
+    told = {"landmarks": str(tmp_path / name), "weights": weights if weights == "none" else str(file)}
+    (task,) = planned(replace(wanted, fields=told), Profile()).tasks
+    recipe = resolve("gru", "sample", told)
+    inputs = SimpleNamespace(content=lambda: "c" * 12)
+    filled = complete(recipe, inputs, initial_weights(recipe))
+    assert task.key == asked(recipe) == asked(filled)
+    assert asked(filled) == asked_of(json.loads(filled.model_dump_json()))
+
+
+def test_the_key_of_names_is_what_it_was():
+    for told in ({"landmarks": "pose-hands"}, {"weights": "run:0123456789ab"}, {"weights": "kinetics"}):
+        recipe = resolve("gru", "sample", told)
+        fields = recipe.model_dump(mode="json")
+        left = {name: fields[name] for name in fields if name not in {"clips", "weights_sha256"}}
+        assert asked(recipe) == short_hash(left, 16)
+        assert asked(revised(recipe, clips="c", weights_sha256="ab" * 32)) == short_hash(left, 16)
+
+
+def test_two_files_of_weights_that_have_one_name_are_two_runs(wanted: Wanted, tmp_path: Path):
+    keys = set()
+    for number in range(2):
+        file = tmp_path / str(number) / "best.pt"
+        assert len(planned(replace(wanted, fields={"weights": str(file)}), Profile()).tasks) == 1
+        file.parent.mkdir()
+        file.write_bytes(b"weights %d" % number)
+        (task,) = planned(replace(wanted, fields={"weights": str(file)}), Profile()).tasks
+        keys.add(task.key)
+    assert len(keys) == 2
 
 
 def test_without_seeds_the_recipes_own_counts(wanted: Wanted):
