@@ -11,13 +11,14 @@ from typing import Any
 
 from benchmarks.pulse import pulses
 from benchmarks.records import Found, index
+from benchmarks.records import put_aside as put_record_aside
 from slurm import cluster, pool, script
 from slurm.child import STOPPED, Child, Progress
 from slurm.ledger import Cluster, Ledger
 from slurm.plan import Plan, Task
 from slurm.submission import Chunk, Submission
 from utils.errors import FAILURE, BenchError
-from utils.files import read_json, write_text
+from utils.files import read_json
 
 _LOOK = 0.5
 """Seconds between two looks at a local pool."""
@@ -141,14 +142,13 @@ def sort_out(plan: Plan, ledger: Ledger, *, retry: Iterable[str] = (), answered:
 def put_aside(plan: Plan, tasks: Iterable[Task]) -> None:
     """Put records of tasks into their runs' folders, and delete their checkpoints: nothing of them counts.
 
+    A task has several records where several sets of clips were at hand: none of them may say that it is done.
     Once, when they are submitted: a run that is then cut goes on from its checkpoint like any other.
     """
     keys = {task.key for task in tasks}
-    for key, record in index(plan.results).items():
-        if key in keys:
-            kept = plan.runs / record.id / f"replaced-{time.strftime('%Y%m%d-%H%M%S')}.json"
-            write_text(kept, record.path.read_text(encoding="utf-8"))
-            record.path.unlink()
+    while found := [record for key, record in index(plan.results).items() if key in keys]:
+        for record in found:
+            put_record_aside(record.path, plan.runs / record.id)
     for beat in pulses(plan.runs):
         for path in (plan.runs / beat.id).glob("*.ckpt*") if beat.asked in keys else ():
             path.unlink(missing_ok=True)

@@ -181,6 +181,20 @@ def test_to_train_anew_puts_results_aside_and_forgets_checkpoints_once(plan: Pla
     assert submit(more, "slurm", again=True).submission is None, "what is queued is left alone"
 
 
+@pytest.mark.usefixtures("fake")
+def test_to_train_anew_puts_results_over_other_clips_aside_too(plan: Plan, make_record):
+    # The other field that a run fills in stands for its clips here.
+    told = ({}, {"weights_sha256": "d" * 64}, {"weights_sha256": "e" * 64, "status": "failed", "reason": "no"})
+    others = [make_record(**one) for one in told]
+    paths = [write_record(plan.results, record) for record in others]
+    (key,) = {asked_of(record.recipe) for record in others}
+    more = Plan((Task(key, ()),), plan.runs, plan.results, Profile(), PROGRAM, plan.cwd)
+    assert submit(more, "slurm").sorted.done == more.tasks
+    assert submit(more, "slurm", again=True).submission.plan.tasks == more.tasks
+    assert not any(path.exists() for path in paths)
+    assert len(list(plan.runs.glob("*/replaced-*.json"))) == len(set(paths)) == 3
+
+
 def beat(runs: Path, key: str, state: str = "running", age: float = 0.0) -> None:
     folder = runs / f"id{key}"
     folder.mkdir(parents=True, exist_ok=True)
