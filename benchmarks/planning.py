@@ -68,9 +68,14 @@ def planned(wanted: Wanted, profile: Profile) -> Plan:
         runs=wanted.runs.absolute(),
         results=wanted.results.absolute(),
         profile=profile,
-        environment={name: os.environ[name] for name in _KEPT if os.environ.get(name)},
+        environment=environment(),
         files=files,
     )
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of this process that matter to a run, wherever it is carried out."""
+    return {name: os.environ[name] for name in _KEPT if os.environ.get(name)}
 
 
 def _tasks(

@@ -35,7 +35,7 @@ class Request:
         places: where studies, checkpoints and records go.
         device: auto, cpu or cuda.
         workers: how many trials are carried out side by side.
-        hours: after so long no trial is left at work; None for no limit.
+        hours: after so long no trial is left at work on this machine; None for no limit.
         seeds: of the runs of the best recipe; none for no runs.
         profile: what a worker asks of Slurm; None for workers on this machine.
     """
@@ -83,6 +83,11 @@ def carry_out(request: Request) -> Study:
     if settings.library == "keras-tuner" and request.workers > 1:
         raise BenchError(
             "keras-tuner searches in one process: leave --workers at 1, or use --library optuna."
+        )
+    if request.profile is not None and request.hours is not None:
+        raise BenchError(
+            "--hours is for workers on this machine. One on Slurm ends for good at its time limit with"
+            " --resource time=H:MM:SS --resource requeues=0."
         )
     study = begin(request)
     if request.profile is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from benchmarks.planning import environment
 from benchmarks.submit_report import carry_out as handed_over
 from slurm.plan import Plan, Task
 from slurm.profiles import Profile
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from benchmarks.study import Study
     from benchmarks.tune import Request
 
-_KEPT = ("WLASL_ROOT", "OMP_NUM_THREADS")
-"""Variables that matter to a worker, kept as they are where it is submitted."""
 _DIGITS = 16
 
 
@@ -58,7 +56,7 @@ def plan(study: Study, request: Request, profile: Profile, workers: int) -> Plan
         runs=request.places.runs.absolute(),
         results=request.places.results.absolute(),
         profile=profile,
-        environment={name: os.environ[name] for name in _KEPT if os.environ.get(name)},
+        environment=environment(),
     )
 
 

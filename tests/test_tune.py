@@ -354,6 +354,33 @@ def test_the_words_of_a_slurm_worker_name_everything_that_it_needs(tmp_path: Pat
     assert found == plan(study, request, Profile(), 3)
 
 
+def test_slurm_workers_keep_what_matters_of_the_environment_as_runs_do(tmp_path: Path, monkeypatch):
+    from benchmarks.run import Places  # noqa: PLC0415
+    from benchmarks.tune import Request  # noqa: PLC0415
+    from benchmarks.tune_slurm import plan  # noqa: PLC0415
+    from slurm.profiles import Profile  # noqa: PLC0415
+
+    told = {name: f"/data/{name}" for name in ("WLASL_ROOT", "ASL_CITIZEN_ROOT", "OMP_NUM_THREADS")}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    study = made(tmp_path)
+    request = Request(study.settings, None, tmp_path, Places(tmp_path, tmp_path))
+    assert told.items() <= plan(study, request, Profile(), 1).environment.items()
+
+
+def test_hours_are_refused_where_slurm_starts_the_workers(tmp_path: Path, monkeypatch):
+    from benchmarks import tune  # noqa: PLC0415
+    from benchmarks.run import Places  # noqa: PLC0415
+    from slurm.profiles import Profile  # noqa: PLC0415
+
+    monkeypatch.setattr(tune, "begin", lambda _: pytest.fail("clips are prepared before it is refused"))
+    request = tune.Request(
+        made(tmp_path).settings, None, tmp_path, Places(tmp_path, tmp_path), hours=2, profile=Profile()
+    )
+    with pytest.raises(BenchError, match="--hours is for workers on this machine"):
+        tune.carry_out(request)
+
+
 def test_settings_hold_nothing_of_this_machine(tmp_path: Path):
     study = made(tmp_path)
     assert str(tmp_path) not in (study.folder / "study.json").read_text()
