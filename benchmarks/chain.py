@@ -20,6 +20,7 @@ from models import zoo
 from utils.errors import BenchError
 from utils.names import is_safe_id, lookup
 from wlasl.root import project_folder
+from wlasl.subsets import family
 
 PREFIX = "run:"
 """What a recipe's `weights` begins with where it names a run."""
@@ -143,6 +144,7 @@ def links(recipe: Recipe, results: Path) -> tuple[Link, ...]:
         split=record.split,
         clips=str(record.recipe.get("clips", "")),
         initial=record.weights.source,
+        on_test=chosen_on_test(record),
     )
     return (*record.weights.chain, last)
 
@@ -158,6 +160,20 @@ def group_of(record: Record, known: Mapping[str, Record]) -> str:
     if len(before) < len(record.weights.chain):
         return record.group
     return reduce(lambda start, run: run.grouped(start), [*before, record], "")
+
+
+def chosen_on_test(record: Record) -> bool:
+    """Say whether a run chose its checkpoint on test."""
+    return record.selection is not None and record.selection.rule.startswith("test_")
+
+
+def owes_to_test(record: Record) -> bool:
+    """Say whether test chose a run's checkpoint, or that of a relative that it starts from.
+
+    Such a run is badged, and ranked and averaged with no other.
+    """
+    kin = (link for link in record.weights.chain if family(link.split) == family(record.split))
+    return chosen_on_test(record) or any(link.on_test for link in kin)
 
 
 def _check_kin(recipe: Recipe, record: Record) -> None:

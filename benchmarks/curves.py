@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.chain import chosen_on_test
 from benchmarks.schema import Record
-from benchmarks.table import chosen_on_test, title
+from benchmarks.table import title
 from utils.errors import FAILURE, BenchError
 from utils.files import read_json
 from utils.plots import Figure, Panel, draw

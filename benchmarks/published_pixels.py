@@ -57,8 +57,8 @@ def _check_x3d(recipe: ClipRecipe, classes: int) -> None:
         raise BenchError(
             f"The published code ends in an error here: the last pool of its {recipe.model} covers {frames}"
             f" frames of {side} x {side}, and {recipe.frames} frames of {recipe.size} pixels leave"
-            f" {recipe.frames} of {left} x {left}. --recipe fixed has the native size; fixed_pool=false"
-            " averages over what is left, and does all else as published."
+            f" {recipe.frames} of {left} x {left}. fixed_pool=false averages over what is left, and does all"
+            " else as published; --recipe fixed has none of its defects."
         )
 
 

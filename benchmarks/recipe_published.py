@@ -83,6 +83,9 @@ def contradictions(recipe: Any) -> str:  # noqa: ANN401 - a ClipRecipe, which is
         f"views={recipe.views} are all the same with test_sampling={recipe.test_sampling}: set views=1": (
             recipe.test_sampling in {"whole", "start"} and recipe.views > 1
         ),
+        "random_test_start draws one start, which all views would share: set views=1": (
+            recipe.random_test_start and recipe.views > 1
+        ),
         "random_test_start is a start of consecutive frames: set test_sampling=consecutive": (
             recipe.random_test_start and recipe.test_sampling != "consecutive"
         ),

@@ -115,6 +115,7 @@ _I3D_THESIS = {
     "batch_size": 16,
     "epochs": 50,
     "dropout": 0.0,
+    "norm_momentum": 0.01,
     "unfreeze": 0,
     **dict.fromkeys(("unfreeze_zero_all", "no_scaling", "double_softmax"), True),
 }
@@ -138,6 +139,7 @@ _S3D_NLA = {
     "test_sampling": "consecutive",
     "views": 3,
     "pad": "last",
+    "crop_scale_min": 0.7,
     "crop_ratio_max": 1.3,
     "optimizer": "adam",
     "lr": 1e-3,
@@ -204,7 +206,7 @@ PIXEL_NOTES: Mapping[str, Mapping[str, str]] = {
     },
     "x3d-xs to -l": {
         "as-published": "the thesis: 20 frames of 182 pixels, a 400-way head; m and l end in an error there",
-        "fixed": "the variant's own clip and a head of the right width, chosen on val",
+        "fixed": "the variant's own clip (l: 256 pixels), a head of the right width, chosen on val",
     },
 }
 """What each named recipe is, and what to expect of it on WLASL100 (top-1 published); README.md prints it."""

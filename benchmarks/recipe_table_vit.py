@@ -60,6 +60,8 @@ _STRATEGIES = {
     "erase": 0.25,
     "randaugment": 2,
     "randaugment_magnitude": 5.0,
+    "mixup": 0.0,
+    "cutmix": 0.0,
 }
 
 VIT: Mapping[str, Mapping[str, Fields]] = {

@@ -72,6 +72,7 @@ class Link(Frozen):
         initial: what it started from itself: none, a file, or the run before it.
         test_seen: how many of the present run's test clips it was trained on and the present run itself was
             not; None where nobody can tell.
+        on_test: whether its checkpoint was chosen on its own test part.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Link(Frozen):
     clips: str = ""
     initial: str = "none"
     test_seen: int | None = None
+    on_test: bool = False
 
 
 class InitialWeights(Frozen):

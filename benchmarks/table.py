@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks.chain import group_of
+from benchmarks.chain import group_of, owes_to_test
 from benchmarks.metrics import KS, spread
 from benchmarks.probe_records import ProbeRecord
 from benchmarks.published import SHIPPED, Published, of_system, read_published
@@ -74,8 +74,8 @@ class Row:
 
     @property
     def on_test(self) -> bool:
-        """Say whether the checkpoint was chosen on test, as only the reproduction of a paper may."""
-        return chosen_on_test(self.first)
+        """Say whether test chose the checkpoint or one before it, as reproducing a paper may."""
+        return owes_to_test(self.first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +160,6 @@ def collect(
     return Table(sections, tuple(published), shelf.unreadable)
 
 
-def chosen_on_test(record: Record) -> bool:
-    """Say whether a run chose its checkpoint on test: it is badged, and ranked and averaged with no other."""
-    return record.selection is not None and record.selection.rule.startswith("test_")
-
-
 def _counts(stored: Stored) -> bool:
     """Say whether a record is a finished run, as it was written."""
     return not stored.altered and stored.record.status == "done"
@@ -247,7 +242,7 @@ def _board(records: list[Record], context: _Context) -> Board:
     """Arrange the finished runs over one set of test clips: those chosen on test below, without a rank."""
     groups: dict[tuple[bool, str], list[Record]] = {}
     for record in sorted(records, key=_seed):
-        groups.setdefault((chosen_on_test(record), context.groups[record.id]), []).append(record)
+        groups.setdefault((owes_to_test(record), context.groups[record.id]), []).append(record)
     ordered = sorted(
         groups.items(), key=lambda item: (item[0][0], -_mean_top1(item[1]), item[1][0].model, item[0][1])
     )

@@ -32,7 +32,8 @@ How these numbers come about:
 - WLASL's videos vanish from the web, so machines hold different clips. Runs are ranked only among those that
   scored the very same test clips (same fingerprint); each table says how many of the official ones they are.
 - A run that chose its checkpoint on test, as only the reproduction of a paper that did so may, is badged
-  **chosen on test**. It stands below the others without a rank, and is averaged with none of them.
+  **chosen on test**, and so is one that starts from such a run. It stands below the others without a rank,
+  and is averaged with none of them.
 - Recipe is the nearest of the model's named recipes (`as-published` has its authors' defects, `fixed` has
   not), then every field that differs from it. A row that is nearest to what its model does when no recipe is
   named has no name there: only fields in which the model's rows differ.

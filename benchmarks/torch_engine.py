@@ -87,6 +87,7 @@ class TorchEngine:
     def in_double(self) -> bool:
         """Score in double precision from now on; autocast leaves double tensors as they are."""
         learner = self.learner
+        learner.scorer = None  # other runtimes know no doubles
         make_double(learner.network if learner.average is None else learner.average.module)
         return True
 

@@ -17,7 +17,7 @@ from benchmarks.inputs import initial_weights  # noqa: E402
 from benchmarks.keras_state import pack, take_over  # noqa: E402
 from benchmarks.recipe import resolve  # noqa: E402
 from benchmarks.records import read_record, write_record  # noqa: E402
-from benchmarks.schema import InitialWeights, Link, Record  # noqa: E402
+from benchmarks.schema import InitialWeights, Link, Record, Selection  # noqa: E402
 from benchmarks.table import load_table  # noqa: E402
 from benchmarks.table_data import as_json  # noqa: E402
 from benchmarks.table_markdown import readme  # noqa: E402
@@ -164,6 +164,23 @@ def test_starts_that_differ_by_their_seeds_alone_share_a_row(make_record, tmp_pa
     next(tmp_path.glob(f"*/*/{starts[1].id}.json")).unlink()
     (board,) = load_table(tmp_path).sections[0].boards
     assert sorted(len(row.records) for row in board.rows) == [1, 1, 1, 1, 1, 1, 1, 2]
+
+
+def test_what_starts_from_a_checkpoint_chosen_on_test_is_badged_too(make_record, tmp_path):
+    chosen = Selection(rule="test_top1", epoch=1, value=0.5)
+    for split, badged in (("300", True), ("2000-w1573", True), ("asl-citizen", False)):
+        start = make_record("spoter", split, selection=chosen, single_pos=False)
+        write_record(tmp_path / split, start)
+        begun = resolve("spoter", "100", {"landmarks": "true", "weights": f"run:{start.id}"})
+        (link,) = chain.links(begun, tmp_path / split)
+        assert link.on_test
+        told = InitialWeights(source=f"run:{start.id}", chain=(link,))
+        run_ = make_record("spoter").model_copy(update={"weights": told})
+        assert chain.owes_to_test(run_) == badged
+        assert not chain.chosen_on_test(run_)
+        write_record(tmp_path / split, run_)
+        row = next(s for s in load_table(tmp_path / split).sections if s.subset == "100").boards[0].rows[0]
+        assert (row.rank, row.on_test) == ((None, True) if badged else (1, False))
 
 
 def test_the_head_is_kept_for_the_very_same_glosses_alone(world):

@@ -171,6 +171,17 @@ def test_one_file_of_many_clips_is_decoded_once_and_judged_for_each(tmp_path, mo
     assert decoded == [path]
 
 
+def test_a_clip_that_runs_over_the_end_of_a_long_file_is_doubted(tmp_path):
+    path = write_video(tmp_path / "long.mp4", frames=120)
+    whole, over = (
+        Clip(id_, "g", 0, "train", frame_start=first, frame_end=last)
+        for id_, first, last in (("whole", 81, 120), ("over", 96, 135))
+    )
+    (finding,) = check(path, [whole, over])
+    assert (finding.clip.id, finding.reason, finding.usable) == ("over", SHORT, True)
+    assert finding.detail.startswith("25 frames at 25 per second")
+
+
 # clip's fields, the file's rate, the least frames to expect
 EXPECTED = [
     ({}, 30, 0),

@@ -93,6 +93,7 @@ def test_a_rate_that_is_ignored_and_blocks_that_are_all_trained_stand_in_the_rec
         (["test_sampling=whole", "views=3"], "set views=1"),
         (["test_sampling=start", "views=2"], "set views=1"),
         (["random_test_start=true"], "set test_sampling=consecutive"),
+        (["random_test_start=true", "test_sampling=consecutive", "views=3"], "set views=1"),
         (["start_once=true"], "set sampling=consecutive"),
         (["train_on_val=true"], "set select=last, or test_select=true"),
         (["loss=per-frame"], "set label_smoothing=0"),

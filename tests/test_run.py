@@ -11,11 +11,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from benchmarks import campaign, holding, run  # noqa: E402
+from benchmarks.chain import chosen_on_test  # noqa: E402
 from benchmarks.holding import LOCK  # noqa: E402
 from benchmarks.recipe import resolve  # noqa: E402
 from benchmarks.records import read_record, read_records  # noqa: E402
 from benchmarks.scores import read_scores  # noqa: E402
-from benchmarks.table import chosen_on_test  # noqa: E402
 from models import zoo  # noqa: E402
 from utils.errors import BenchError  # noqa: E402
 from utils.lease import HeldElsewhereError  # noqa: E402

@@ -146,14 +146,14 @@ def check(path: Path, clips: Sequence[Clip]) -> list[Finding]:
 def _compare(path: Path, clip: Clip, seen: Probe) -> list[Finding]:
     """Compare what a file holds with what the metadata says of a clip."""
     try:
-        trim(seen.frames, clip)
+        begin, end = trim(seen.frames, clip)
     except VideoError as error:
         reason = SHORT if error.reason == "too few frames" else error.reason
         return [Finding(clip, path, reason, error.detail, usable=False)]
     doubts = []
     expected = expected_frames(clip, seen.fps)
-    if seen.frames < _LEAST_SHARE * expected - 1:
-        detail = f"{seen.frames} frames at {seen.fps:.4g} per second, about {expected:.0f} by the metadata"
+    if end - begin < _LEAST_SHARE * expected - 1:
+        detail = f"{end - begin} frames at {seen.fps:.4g} per second, about {expected:.0f} by the metadata"
         doubts.append(Finding(clip, path, SHORT, detail, usable=True))
     if seen.damaged:
         detail = f"{seen.damaged} of {seen.frames}; what they lack is filled in"
