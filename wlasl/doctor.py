@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -258,8 +258,3 @@ def _group_json(group: Group) -> dict[str, Any]:
         "frames": [group.frame_start, group.frame_end],
         "clips": [{"id": clip.id, "part": clip.part, "gloss": clip.gloss} for clip in group.clips],
     }
-
-
-def by_reason(findings: Iterable[Finding]) -> list[tuple[str, int]]:
-    """Count findings by reason, the most frequent first."""
-    return Counter(finding.reason for finding in findings).most_common()

@@ -39,7 +39,6 @@ class LoaderOptions:
         seed: of order, sampling and augmentation.
         train: shuffle, sample at random and augment; else every clip once, in order.
         threads: threads that decode.
-        drop_last: leave out a last batch that is not full (where there is more than one).
         randaugment: how pictures are changed in training; None for not at all.
         tiles: the layout of canvases (`wlasl.hht`) that are mirrored tile by tile; None for pictures.
         whole: hand out stored frames whole, and say where to look: whoever takes them cuts them.
@@ -49,7 +48,6 @@ class LoaderOptions:
     seed: int = 0
     train: bool = False
     threads: int = 1
-    drop_last: bool = False
     randaugment: RandAugment | None = None
     tiles: Layout | None = None
     whole: bool = False
@@ -112,8 +110,7 @@ class ClipLoader:
         """Return the number of batches in an epoch."""
         if self._is_ragged():
             return len(self._batches(0))
-        full, rest = divmod(len(self.clips), self._options.batch_size)
-        return full + bool(rest) * (not self._options.drop_last or full == 0)
+        return -(-len(self.clips) // self._options.batch_size)
 
     def epoch(self, epoch: int, *, start: int = 0, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         """Yield the batches of one epoch from step `start` on, this rank's share of each.
