@@ -19,9 +19,10 @@ from slurm.plan import Plan, Task
 from slurm.submission import Chunk, Submission
 from utils.errors import FAILURE, BenchError
 from utils.files import read_json
+from utils.lease import Claim, lease
 
 _LOOK = 0.5
-"""Seconds between two looks at a local pool."""
+"""Seconds between two looks at a local pool, or at what the user cancelled."""
 _ARRAY = 1000
 """Tasks per job array where a site does not say."""
 _WAITING = frozenset({
@@ -257,23 +258,34 @@ def _handed_over(submission: Submission, chunk: Chunk) -> Chunk:
 
 
 def _in_turn(submission: Submission) -> None:
-    """Carry out one task after the other in the foreground.
+    """Carry out one task after the other in the foreground, but those that the user cancels.
 
     Raises:
         KeyboardInterrupt: the user stopped it; the task at work keeps its checkpoint.
     """
-    for task in submission.plan.tasks:
-        child = Child(submission.plan, task, None)
-        try:
-            code = child.wait()
-        except KeyboardInterrupt:
-            child.stop()
-            code = child.wait()
-            submission.ended(task.key, STOPPED)
-            raise
-        finally:
-            child.bury()
-        submission.ended(task.key, FAILURE if code is None else code)
+    with lease(submission.folder / pool.LOCK, claim=Claim(wait=False)):
+        for task in submission.plan.tasks:
+            if not submission.is_cancelled(task.key):
+                _attempt(submission, task)
+
+
+def _attempt(submission: Submission, task: Task) -> None:
+    """Carry out a task until it ends, the user cancels it, or stops it all."""
+    child, code = Child(submission.plan, task, None), None
+    try:
+        while code is None:
+            code = child.wait(_LOOK)
+            if code is None and submission.is_cancelled(task.key):
+                child.stop()
+                code = child.wait()
+    except KeyboardInterrupt:
+        child.stop()
+        child.wait()
+        submission.ended(task.key, STOPPED)
+        raise
+    finally:
+        child.bury()
+    submission.ended(task.key, code)
 
 
 def waited_for(submission: Submission) -> Iterator[Mapping[str, int]]:

@@ -25,6 +25,8 @@ from utils.threads import allotted_cores
 
 POOL = "pool"
 """The hidden command of `bench` that a pool is."""
+LOCK = "pool.lock"
+"""In a submission's folder: held by whoever starts its tasks on this machine."""
 _POLL = 0.02
 _LOOK = 1.0
 """Seconds between two looks at what the user cancelled."""
@@ -58,7 +60,7 @@ def start(submission: Submission) -> int:
 
 def alive(submission: Submission) -> bool:
     """Say whether a submission's pool is at work: its process lives, or elsewhere its lock is fresh."""
-    lock = submission.folder / "pool.lock"
+    lock = submission.folder / LOCK
     try:
         holder = read_json(lock)
         if holder["host"] == socket.gethostname():
@@ -69,6 +71,31 @@ def alive(submission: Submission) -> bool:
         return False
 
 
+def is_child(submission: Submission, host: str, pid: int) -> bool:
+    """Say whether a process is of a living pool, which asks it to stop once its task is cancelled.
+
+    Where nobody can tell (another machine, no /proc), whatever runs beside the pool is taken for its own.
+    """
+    try:
+        holder = read_json(submission.folder / LOCK)
+        if holder["host"] != host or not alive(submission):
+            return False
+        return host != socket.gethostname() or _descends(pid, int(holder["pid"]))
+    except (BenchError, KeyError, TypeError, ValueError):
+        return False
+
+
+def _descends(pid: int, ancestor: int) -> bool:
+    """Say whether a process of this machine comes of another; yes where nobody can tell."""
+    try:
+        while pid not in {0, 1, ancestor}:
+            # The parent's number, after the program's name in brackets, which may hold anything.
+            pid = int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return True
+    return pid == ancestor
+
+
 def stop(submission: Submission) -> None:
     """Ask a pool of this machine to stop its tasks with their checkpoints, and to end.
 
@@ -76,7 +103,7 @@ def stop(submission: Submission) -> None:
         BenchError: it works on another machine.
     """
     try:
-        holder = read_json(submission.folder / "pool.lock")
+        holder = read_json(submission.folder / LOCK)
         host, pid = str(holder["host"]), int(holder["pid"])
     except (BenchError, KeyError, TypeError, ValueError):
         return
@@ -119,7 +146,7 @@ def serve(folder: Path, progress_in: Callable[[Path], Progress] = lambda _: unkn
         SystemExit: it was asked to stop.
     """
     submission = Submission(folder)
-    with lease(folder / "pool.lock", claim=Claim(wait=False)), stoppable() as asked:
+    with lease(folder / LOCK, claim=Claim(wait=False)), stoppable() as asked:
         parallel = submission.plan.profile.parallel or 1
         facts = {"pid": os.getpid(), "host": socket.gethostname(), "parallel": parallel}
         write_json(folder / "pool.json", facts)

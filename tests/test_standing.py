@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -19,6 +23,7 @@ from benchmarks.standing_table import as_data, rendered, summary
 from slurm.asking import Answer
 from slurm.ledger import Ledger
 from slurm.plan import Plan, Task
+from slurm.pool import LOCK
 from slurm.submission import Chunk
 from utils.errors import BenchError
 
@@ -378,8 +383,61 @@ def test_cancelling_notes_it_before_anybody_is_told(places):
 
 def test_a_run_of_another_machine_is_not_cancelled_from_here(places):
     beats(places, 1, host="elsewhere")
-    with pytest.raises(BenchError, match="started by hand on elsewhere"):
+    with pytest.raises(BenchError, match=r"started by hand on elsewhere: stop it there\.$"):
         cancelled(standing(*places).rows)
+    submission, _ = submitted(places, [2, 3], cluster="local")
+    beats(places, 2, host="elsewhere")
+    with pytest.raises(BenchError, match=r"started by hand on elsewhere.*Whatever else was named"):
+        cancelled(standing(*places).rows)
+    assert submission.cancelled() == {key_of(2), key_of(3)}, "neither is started by anybody"
+
+
+@pytest.fixture
+def worker():
+    """Start a process that works on a run."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def works(process):
+    """Say whether a process works on, a moment after everybody was told."""
+    try:
+        return process.wait(0.5) is None
+    except subprocess.TimeoutExpired:
+        return True
+
+
+@pytest.mark.parametrize("where", ["local", "debug", "slurm"])
+def test_a_submitted_run_that_somebody_carries_out_by_hand_is_asked_to_stop(places, worker, where):
+    submission, _ = submitted(places, [1], cluster=where)
+    beats(places, 1, host=socket.gethostname(), pid=worker.pid)
+    cancelled(standing(*places, run=Slurm(squeue="", sacct="")).rows, run=Slurm(scancel=""))
+    assert submission.cancelled() == {key_of(1)}
+    assert worker.wait(10) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_pool_asks_its_own_runs_to_stop_and_no_others(places, worker, ours):
+    submission, _ = submitted(places, [1], cluster="local")
+    beats(places, 1, host=socket.gethostname(), pid=worker.pid)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        pid = os.getpid() if ours else other.pid
+        (submission.folder / LOCK).write_text(json.dumps({"host": socket.gethostname(), "pid": pid}))
+        cancelled(standing(*places).rows)
+    assert works(worker) == ours
+
+
+def test_a_run_in_its_job_is_ended_by_slurm_alone(places, worker):
+    _, name = submitted(places, [1])
+    job = {"array": JOB, "task": "0", "restarts": 0}
+    beats(places, 1, host=socket.gethostname(), pid=worker.pid, job=job)
+    rows = standing(*places, run=Slurm(squeue=line(name, 0, "RUNNING"))).rows
+    slurm = Slurm(scancel="")
+    cancelled(rows, run=slurm)
+    assert slurm.asked == [["scancel", "--quiet", "12_0"]]
+    assert works(worker)
 
 
 def test_the_last_attempt_is_what_a_log_tells_of(places):

@@ -6,6 +6,8 @@ import json
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -184,7 +186,11 @@ def test_to_train_anew_puts_results_aside_and_forgets_checkpoints_once(plan: Pla
 @pytest.mark.usefixtures("fake")
 def test_to_train_anew_puts_results_over_other_clips_aside_too(plan: Plan, make_record):
     # The other field that a run fills in stands for its clips here.
-    told = ({}, {"weights_sha256": "d" * 64}, {"weights_sha256": "e" * 64, "status": "failed", "reason": "no"})
+    told = (
+        {},
+        {"weights_sha256": "d" * 64},
+        {"weights_sha256": "e" * 64, "status": "failed", "reason": "no"},
+    )
     others = [make_record(**one) for one in told]
     paths = [write_record(plan.results, record) for record in others]
     (key,) = {asked_of(record.recipe) for record in others}
@@ -237,6 +243,26 @@ def test_in_the_foreground_one_task_follows_the_other(plan: Plan, tmp_path: Path
     assert {key: end.code for key, end in told.submission.ends().items()} == {"a": 0, "b": 0}
     assert capfd.readouterr().out == "from step 0\nfrom step 0\n"
     assert (tmp_path / "out" / "b.done").exists()
+
+
+def test_in_the_foreground_too_what_is_cancelled_stops_and_is_not_started(plan: Plan, tmp_path: Path):
+    tasks = tuple(replace(task, argv=(*task.argv[:2], "100", "0.1")) for task in plan.tasks[:2])
+    long = replace(plan, tasks=(*tasks, plan.tasks[2]))
+
+    def cancel() -> None:
+        while not (tmp_path / "out" / "a.ckpt").exists():
+            time.sleep(0.05)
+        (submission,) = Ledger(plan.runs).submissions()
+        assert keys(sort_out(long, Ledger(plan.runs)).queued) == "abc"
+        for key in "ba":
+            submission.cancel(key)
+
+    with ThreadPoolExecutor() as beside:
+        asked = beside.submit(cancel)
+        told = submit(long, "debug")
+        asked.result()
+    assert {key: end.code for key, end in told.submission.ends().items()} == {"a": 130, "c": 0}
+    assert not (tmp_path / "out" / "b.started.0").exists()
 
 
 def test_progress_is_a_newer_checkpoint(tmp_path: Path):
