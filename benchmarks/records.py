@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from benchmarks.asked import asked_of
+from benchmarks.recipe_base import Recipe
 from benchmarks.schema import FORMAT, Record, run_id
 from benchmarks.seals import is_intact, read_unsealed, unsealed, without_seals, write_sealed
 from utils.errors import BenchError
@@ -25,8 +26,8 @@ from utils.files import write_text
 from utils.names import is_safe_id
 
 
-def record_path(results: Path, record: Record) -> Path:
-    """Return where a record lies.
+def record_path(results: Path, record: Record | Recipe) -> Path:
+    """Return where a record lies, or that of a recipe's run.
 
     Raises:
         BenchError: the subset, model or id cannot be part of a path.

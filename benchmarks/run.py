@@ -121,20 +121,13 @@ def run(recipe: Recipe, inputs: Inputs, places: Places, machine: Machine, *, aga
 
 def finished(recipe: Recipe, results: Path) -> Outcome | None:
     """Return the outcome of a recipe that was carried out before, or None."""
-    path = _record_path(recipe, results)
+    path = record_path(results, recipe)
     if not path.is_file():
         return None
     stored = read_record(path)
     if stored.record.status != "done" or stored.altered:
         return None
     return Outcome(stored.record, path, repeated=True)
-
-
-def _record_path(recipe: Recipe, results: Path) -> Path:
-    """Return where the record of a recipe's run lies."""
-    return record_path(
-        results, Record(id=recipe.id, status="skipped", reason="-", recipe=recipe.model_dump())
-    )
 
 
 def engine_of(recipe: Recipe, job: Job) -> Engine:
@@ -177,7 +170,7 @@ class _Attempt:
         """Delete earlier checkpoints, and put aside the record whose weights will be overwritten."""
         for path in self.folder.glob("*.ckpt*"):
             path.unlink()
-        put_aside(_record_path(self.recipe, self.places.results), self.folder)
+        put_aside(record_path(self.places.results, self.recipe), self.folder)
 
     def carry_out(self) -> Outcome:
         """Fit, predict and write the record; write a failed one where that ends in an error."""
