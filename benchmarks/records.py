@@ -195,12 +195,17 @@ def index(results: Path) -> dict[str, Found]:
     clips were at hand) one that is done is returned before any other.
     """
     found: dict[str, Found] = {}
-    with _no_collection():
-        for path in _files(results):
-            key, one = _looked_up(path)
-            if one is not None and (key not in found or one.status == "done"):
-                found[key] = one
+    for key, one in keyed(results):
+        if key not in found or one.status == "done":
+            found[key] = one
     return found
+
+
+def keyed(results: Path) -> list[tuple[str, Found]]:
+    """Return every record that `index` looks at with its key, which several may share."""
+    with _no_collection():
+        looked_up = [_looked_up(path) for path in _files(results)]
+    return [(key, one) for key, one in looked_up if one is not None]
 
 
 def _looked_up(path: Path) -> tuple[str, Found | None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pulse import pulses
-from benchmarks.records import Found, index
+from benchmarks.records import Found, index, keyed
 from benchmarks.records import put_aside as put_record_aside
 from slurm import cluster, pool, script
 from slurm.child import STOPPED, Child, Progress
@@ -147,8 +147,8 @@ def put_aside(plan: Plan, tasks: Iterable[Task]) -> None:
     Once, when they are submitted: a run that is then cut goes on from its checkpoint like any other.
     """
     keys = {task.key for task in tasks}
-    while found := [record for key, record in index(plan.results).items() if key in keys]:
-        for record in found:
+    for key, record in keyed(plan.results):
+        if key in keys:
             put_record_aside(record.path, plan.runs / record.id)
     for beat in pulses(plan.runs):
         for path in (plan.runs / beat.id).glob("*.ckpt*") if beat.asked in keys else ():
