@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -139,10 +138,12 @@ def _of_runs(row: Row) -> dict[str, Any]:
         "runs_attempted": row.attempted,
         "runs": [record.id for record in records],
         "weights": text.starts(row),
-        "started_from": _differing(record.weights.chain[-1].id for record in records if record.weights.chain),
+        "started_from": text.differing(
+            record.weights.chain[-1].id for record in records if record.weights.chain
+        ),
         "extra_data": [title(link.split) for link in extra],
         "test_clips_seen": [link.test_seen for link in extra],
-        "weights_sha256": _differing(record.weights.sha256 for record in records),
+        "weights_sha256": text.differing(record.weights.sha256 for record in records),
         "seconds": [record.cost.seconds for record in records],
         "devices": text.devices(row),
         "commits": text.commits(row),
@@ -150,11 +151,6 @@ def _of_runs(row: Row) -> dict[str, Any]:
         "published_top5": [published.top5 for published in row.published],
         "published_url": [published.url for published in row.published],
     }
-
-
-def _differing(texts: Iterable[str | None]) -> list[str]:
-    """Return the texts that differ, in the order of their first appearance."""
-    return list(dict.fromkeys(text for text in texts if text))
 
 
 def _single(section: Section, stored: Stored) -> dict[str, Any]:

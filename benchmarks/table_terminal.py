@@ -93,8 +93,8 @@ def _runs(row: Row) -> str:
 
 def _start(row: Row) -> str:
     """Write where the first of a row's runs started from, and from how many others the rest did."""
-    others = len({text.weights(record) for record in row.records}) - 1
-    return text.weights(row.first) + (f" and {others} more" if others else "")
+    first, *others = text.differing(map(text.weights, row.records))
+    return first + (f" and {len(others)} more" if others else "")
 
 
 def _published(row: Published) -> str:

@@ -174,7 +174,7 @@ def weights(record: Record) -> str:
 
 def starts(row: Row) -> str:
     """Write where a row's runs started from."""
-    return several(weights(record) for record in row.records)
+    return several(map(weights, row.records))
 
 
 def extra_links(record: Record) -> tuple[Link, ...]:
@@ -241,7 +241,12 @@ def commits(row: Row) -> str:
 
 def several(texts: Iterable[str]) -> str:
     """Join the texts that differ, in the order of their first appearance."""
-    return ", ".join(dict.fromkeys(text for text in texts if text)) or NONE
+    return ", ".join(differing(texts)) or NONE
+
+
+def differing(texts: Iterable[str | None]) -> list[str]:
+    """Return the texts that differ, in the order of their first appearance; empty ones count for nothing."""
+    return list(dict.fromkeys(text for text in texts if text))
 
 
 def model(row: Row) -> str:
