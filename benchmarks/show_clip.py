@@ -36,11 +36,19 @@ Numbers = npt.NDArray[np.float64]
 
 @dataclass
 class One:
-    """A part of one clip, as an engine takes parts."""
+    """A part of one clip, as an engine takes parts.
+
+    Attributes:
+        clips: the clip.
+        labels: its class.
+        batch: as the network sees it.
+        moments: float64 [T], which frames of its landmarks those are.
+    """
 
     clips: tuple[Clip, ...]
     labels: npt.NDArray[np.int64]
     batch: Batch
+    moments: Numbers
 
     def steps(self) -> int:
         """Return the number of batches."""
@@ -78,7 +86,7 @@ def show_clip(stored: Stored, clip_id: str, request: Request, console: Console) 
     inputs = inputs_of_run(recipe, stored.record, request)
     clip = _at_hand(inputs, clip_id)
     engine = taken_up(recipe, stored.record.id, inputs, request.places, request.machine)
-    one, moments = _one(recipe, inputs, clip)
+    one = _one(recipe, inputs, clip)
     _print(clip, inputs.dataset.subset.glosses, _chances(engine, one), console)
     weights = frame_weights(engine, recipe.engine, one.batch)
     if weights is None:
@@ -86,7 +94,7 @@ def show_clip(stored: Stored, clip_id: str, request: Request, console: Console) 
     else:
         path = request.places.runs / stored.record.id / f"rollout-{clip.id}.png"
         weights = _in_order(recipe, clip, weights)
-        _draw(path, (inputs, clip), (weights, moments), f"{recipe.model}, run {stored.record.id}")
+        _draw(path, (inputs, one), weights, f"{recipe.model}, run {stored.record.id}")
         words = f"Attention roll-out: {path}"
     console.print(f"\n{words}", markup=False, highlight=False, soft_wrap=True)
 
@@ -104,14 +112,14 @@ def _at_hand(inputs: Inputs, clip_id: str) -> Clip:
     return clip
 
 
-def _one(recipe: LandmarkRecipe, inputs: Inputs, clip: Clip) -> tuple[One, Numbers]:
-    """Return a clip as a part of its own, as it is scored, and which of its frames that shows."""
+def _one(recipe: LandmarkRecipe, inputs: Inputs, clip: Clip) -> One:
+    """Return a clip as a part of its own, as it is scored: nothing is varied."""
     part = loader(recipe, inputs, clip.part)
     assert isinstance(part, LandmarkLoader)  # noqa: S101 - the recipe sees landmarks
     position = part.clips.index(clip)
     batch = part.batch([position], 0, train=False)
-    one = One((clip,), batch.labels, replace(batch, indices=np.zeros(1, np.int64)))
-    return one, part.moments(position)
+    batch = replace(batch, indices=np.zeros(1, np.int64))
+    return One((clip,), batch.labels, batch, part.moments(position))
 
 
 def _chances(engine: Engine, one: One) -> Numbers:
@@ -140,15 +148,15 @@ def _in_order(recipe: LandmarkRecipe, clip: Clip, weights: Numbers) -> Numbers:
     return ordered
 
 
-def _draw(path: Path, shown: tuple[Inputs, Clip], frames: tuple[Numbers, Numbers], name: str) -> None:
-    """Draw a clip's roll-out: the weight of each frame that the network saw, and which frames those are."""
+def _draw(path: Path, shown: tuple[Inputs, One], weights: Numbers, name: str) -> None:
+    """Draw a clip's roll-out."""
     from benchmarks.rollout_sheet import Rollout, draw, tiles  # noqa: PLC0415 - OpenCV and Pillow
 
-    (inputs, clip), (weights, moments) = shown, frames
-    store = inputs.store
+    inputs, one = shown
+    (clip,), store = one.clips, inputs.store
     assert isinstance(store, LandmarkStore)  # noqa: S101 - the recipe sees landmarks
     size, fps = store.size(clip.id), store.fps(clip.id)
     landmarks = Landmarks(store.points(clip.id), store.joints, store.source, size=size, fps=fps)
     title = f"{clip.id}, {clip.gloss}: which frames the answer of {name} comes from"
-    pictures, note = tiles(clip, landmarks, inputs.dataset.files.path(clip.id), moments)
+    pictures, note = tiles(clip, landmarks, inputs.dataset.files.path(clip.id), one.moments)
     draw(path, Rollout("\n".join(filter(None, (title, note))), weights, pictures))

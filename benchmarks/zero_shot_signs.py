@@ -30,11 +30,11 @@ def unseen(dataset: DataSet, trained: DataSet, recipe: Recipe, places: Places) -
     Raises:
         BenchError: nobody knows any more which signs a run before was trained on.
     """
-    taught = {recipe.split: trained.subset.glosses}
-    for link in chain.links(recipe, places.results):
-        taught[link.split] = (*taught.get(link.split, ()), *_glosses(link, trained, places))
-    known = {split: _Names(dataset.subset.name, split, glosses) for split, glosses in taught.items()}
-    return [gloss for gloss in dataset.subset.glosses if not any(gloss in names for names in known.values())]
+    before = chain.links(recipe, places.results)
+    taught = [(link.split, _glosses(link, trained, places)) for link in before]
+    taught.append((recipe.split, trained.subset.glosses))
+    known = [_Names(dataset.subset.name, split, glosses) for split, glosses in taught]
+    return [gloss for gloss in dataset.subset.glosses if not any(gloss in names for names in known)]
 
 
 class _Names:

@@ -233,8 +233,8 @@ class _Job:
         """
         if isinstance(outcome, LandmarkError):
             raise outcome
-        whole = with_size(outcome.checked(), self.dataset.files.path(clip.id))
-        found = cut_out(clip, whole.canonical()) if self.source.whole else whole.canonical()
+        whole = with_size(outcome.checked(), self.dataset.files.path(clip.id)).canonical()
+        found = cut_out(clip, whole) if self.source.whole else whole
         form = form_of(found)
         work.form = work.form or form
         if form != work.form:
