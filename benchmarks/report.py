@@ -12,11 +12,12 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from benchmarks import table_text as text
+from benchmarks.chain import owes_to_test
 from benchmarks.metrics import KS
 from benchmarks.probe_records import read_probes
 from benchmarks.probe_report import print_probes
 from benchmarks.records import Stored, read_record
-from benchmarks.schema import Record, Selection
+from benchmarks.schema import Record
 from benchmarks.streaming_records import read_streams
 from benchmarks.streaming_report import print_streams
 from benchmarks.table import title
@@ -140,7 +141,7 @@ def _lines(record: Record) -> list[tuple[str, str]]:
     """Return the names and values that `_facts` lays out."""
     cost, where = record.cost, record.where
     lines = [
-        ("chosen by", _chosen(record.selection)),
+        ("chosen by", _chosen(record)),
         ("clips", _clips(record)),
         ("landmarks", _landmarks(record)),
         ("missing", _counted(record.clips.missing_reasons)),
@@ -173,13 +174,14 @@ def _chain(record: Record) -> str:
     return "\n".join(lines)
 
 
-def _chosen(selection: Selection | None) -> str:
+def _chosen(record: Record) -> str:
     """Say what chose the checkpoint."""
+    selection = record.selection
     if selection is None:
         return ""
     value = "" if selection.value is None else f", {selection.value:.4g} there"
     epoch = f"epoch {selection.epoch + 1}" if selection.epoch >= 0 else "the initial weights"
-    badge = f" ({text.BADGE}: ranked with no other run)" if selection.rule.startswith("test_") else ""
+    badge = f" ({text.BADGE}: ranked with no other run)" if owes_to_test(record) else ""
     return f"{selection.rule}: {epoch}{value}{badge}"
 
 
