@@ -34,6 +34,7 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="field=value of the recipe (`bench recipe` lists them); several times."),
 ]
+Again = Annotated[bool, typer.Option("--again", help="Train anew where a result is there.")]
 Data = Annotated[
     Path | None,
     typer.Option(

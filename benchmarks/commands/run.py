@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.commands.options import (
+    Again,
     Data,
     Device,
     Engine,
@@ -56,7 +57,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     if_running: Annotated[
         str, typer.Option(help="Where another process runs the same: wait for it, or leave it alone.")
     ] = "wait",
-    again: Annotated[bool, typer.Option("--again", help="Train anew where a result is there.")] = False,  # noqa: FBT002
+    again: Again = False,  # noqa: FBT002
 ) -> None:
     """Train a model, choose its checkpoint on val, score it once on test, and show the table."""
     from benchmarks import campaign, chain  # noqa: PLC0415 - `bench --help` needs none of it

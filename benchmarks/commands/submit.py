@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmarks.commands.options import (
+    Again,
     Data,
     Device,
     Engine,
@@ -36,21 +37,23 @@ if TYPE_CHECKING:
     from slurm.profiles import Profile
 
 
+Models = Annotated[
+    list[str] | None, typer.Option("--model", "-m", help="Rows of `bench list`: a,b or several times.")
+]
+Splits = Annotated[list[str] | None, typer.Option(help="Subsets: 100,300 or several times; else 100.")]
+Recipes = Annotated[
+    list[str] | None, typer.Option("--recipe", help="Recipes by name, or files: a,b or several times.")
+]
+
+
 def submit(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
-    model: Annotated[
-        list[str] | None, typer.Option("--model", "-m", help="Rows of `bench list`: a,b or several times.")
-    ] = None,
-    split: Annotated[
-        list[str] | None, typer.Option(help="Subsets: 100,300 or several times; else 100.")
-    ] = None,
+    model: Models = None,
+    split: Splits = None,
     labels: Labels = None,
     engine: Engine = None,
     seed: Seed = None,
     seeds: Seeds = None,
-    recipe_name: Annotated[
-        list[str] | None,
-        typer.Option("--recipe", help="Recipes by name, or files: a,b or several times."),
-    ] = None,
+    recipe_name: Recipes = None,
     landmarks: Landmarks = None,
     settings: Set = None,
     weights: Weights = None,
@@ -66,7 +69,7 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
         list[str] | None,
         typer.Option(metavar="SPLIT[:LANDMARKS]", help="As of `bench run`; several times."),
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Train anew where a result is there.")] = False,  # noqa: FBT002
+    again: Again = False,  # noqa: FBT002
     cluster: Annotated[
         str | None, typer.Option(help="slurm, local or debug; else slurm where there is one, else local.")
     ] = None,

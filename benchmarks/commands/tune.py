@@ -31,6 +31,14 @@ if TYPE_CHECKING:
     from slurm.profiles import Profile
 
 
+Objective = Annotated[str, typer.Option(help="val_top1, val_loss, latency, parameters; several with commas.")]
+Pruner = Annotated[str | None, typer.Option(help="Ends bad trials early: none, hyperband, median or asha.")]
+Searched = Annotated[
+    list[str] | None,
+    typer.Option(help="field=1e-4..1e-2:log, 0..0.5:0.1 or 64,128: search this too; several times."),
+]
+
+
 def tune(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     model: Annotated[str | None, typer.Option("--model", "-m", help="A row of `bench list`.")] = None,
     split: Split = "100",
@@ -38,16 +46,9 @@ def tune(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     tuner: Annotated[str, typer.Option(help="tpe, bayesian, random or hyperband.")] = "tpe",
     trials: Annotated[int | None, typer.Option(min=1, help="Recipes to try; else 50.")] = None,
     study: Annotated[str | None, typer.Option(help="The study's name; else MODEL-SPLIT-TUNER.")] = None,
-    objective: Annotated[
-        str, typer.Option(help="val_top1, val_loss, latency, parameters; several with commas.")
-    ] = "val_top1",
-    pruner: Annotated[
-        str | None, typer.Option(help="Ends bad trials early: none, hyperband, median or asha.")
-    ] = None,
-    search: Annotated[
-        list[str] | None,
-        typer.Option(help="field=1e-4..1e-2:log, 0..0.5:0.1 or 64,128: search this too; several times."),
-    ] = None,
+    objective: Objective = "val_top1",
+    pruner: Pruner = None,
+    search: Searched = None,
     space: Annotated[Path | None, typer.Option(help="TOML file of what to search.")] = None,
     engine: Engine = None,
     recipe_name: Annotated[
