@@ -14,7 +14,7 @@ from benchmarks.commands import show as command
 from benchmarks.mistakes import compare
 from benchmarks.probe_records import Probed, ProbeRecord, probes_path, write_probes
 from benchmarks.records import write_record
-from benchmarks.schema import Clips, Coverage, Selection
+from benchmarks.schema import Clips, Coverage, InitialWeights, Link, Selection
 from benchmarks.scores import Scored, Scores, write_scores
 from utils.errors import BenchError
 
@@ -190,6 +190,16 @@ def test_a_run_chosen_on_test_says_so(tmp_path, make_record):
     write_record(tmp_path / "results", record)
     output = " ".join(run(tmp_path, record.id).split())
     assert "test_top1: epoch 4, 0.7 there (chosen on test: ranked with no other run)" in output
+
+
+def test_a_run_that_starts_from_one_chosen_on_test_says_so_too(tmp_path, make_record):
+    link = Link(id="a" * 12, model="movinet-a0", split="300", on_test=True)
+    record = make_record().model_copy(
+        update={"weights": InitialWeights(source=f"run:{link.id}", chain=(link,))}
+    )
+    write_record(tmp_path / "results", record)
+    output = " ".join(run(tmp_path, record.id).split())
+    assert "val_top1: epoch 7, 0.625 there (chosen on test: ranked with no other run)" in output
 
 
 def test_landmarks_are_named_with_what_found_them(tmp_path, make_record):
