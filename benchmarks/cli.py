@@ -13,6 +13,7 @@ from benchmarks.commands import (
     data,
     data_show,
     doctor,
+    folds,
     jobs,
     list,  # noqa: A004
     logs,
@@ -50,6 +51,7 @@ app.command("show")(show.show)
 app.command("probe")(probe.probe)
 app.command("stream")(stream.stream)
 app.command("tune")(tune.tune)
+app.command("folds")(folds.folds)
 app.command("lr-find")(lr_find.lr_find)
 app.command("list")(list.list_models)
 app.command("recipe")(recipe.recipe)
