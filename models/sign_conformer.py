@@ -53,7 +53,7 @@ class Convolution(nn.Module):
     def forward(self, x: Tensor, seen: Tensor | None) -> Tensor:
         """Map [B, T, d] to the same shape."""
         h = blank(F.silu(self.expand(x)), seen)
-        h = self.inner(self.depthwise(h.transpose(1, 2)).transpose(1, 2), seen)
+        h = self.inner(over_time(self.depthwise, h, training=self.training), seen)
         weights = torch.sigmoid(self.attention(mean(h, seen)[:, None]))
         h = self.project(h * weights)
         return blank(self.outer(x + self.drop_path(self.dropout(h)), seen), seen)
@@ -122,6 +122,21 @@ class SignConformer(nn.Module):
     def blocks(self) -> list[nn.Module]:
         """Return the backbone's parts from input to output."""
         return [nn.ModuleList([self.stem, self.norm]), *self.layers, self.top]
+
+
+def over_time(depthwise: nn.Conv1d, x: Tensor, *, training: bool) -> Tensor:
+    """Convolve [B, T, C] over its frames, channel by channel, to the same shape.
+
+    In training as a picture of one row whose channels lie last, as they do in x: both ways take half of the
+    time on a CPU. Exporters are shown the layer itself.
+    """
+    if not training:
+        same: Tensor = depthwise(x.transpose(1, 2)).transpose(1, 2)
+        return same
+    kernel = depthwise.weight[:, :, None].contiguous(memory_format=torch.channels_last)
+    row = x.permute(0, 2, 1)[:, :, None]
+    found = F.conv2d(row, kernel, padding=(0, depthwise.kernel_size[0] // 2), groups=depthwise.groups)
+    return found[:, :, 0].permute(0, 2, 1)
 
 
 def blank(x: Tensor, seen: Tensor | None) -> Tensor:
