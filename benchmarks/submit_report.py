@@ -128,20 +128,21 @@ def _watched(submission: Submission, bars: Bars) -> None:
 
 
 def _judge(submission: Submission) -> None:
-    """Say how the runs ended; BenchError where some did not end well."""
-    ends = submission.ends()
-    bad = [
-        task
-        for task in submission.plan.tasks
-        if task.key not in ends or ends[task.key].code not in {0, ELSEWHERE}
-    ]
-    for task in bad[:_SHOWN]:
+    """Say how the runs ended; BenchError where some did not end well, those that were cancelled aside."""
+    ends, cancelled = submission.ends(), submission.cancelled()
+    well = {key for key, end in ends.items() if end.code in {0, ELSEWHERE}}
+    bad = [task for task in submission.plan.tasks if task.key not in well]
+    failed = [task for task in bad if task.key not in cancelled]
+    for task in failed[:_SHOWN]:
         end = ends.get(task.key)
         _print(f"failed: {task.label}: {f'{end.sentence}: {end.last}' if end else 'it was not started'}")
-    if bad:
-        good = len(submission.plan.tasks) - len(bad)
-        raise BenchError(f"{_count(len(bad), 'run')} failed, {good} ended well.", exit_code=FAILURE)
-    _print(f"{_count(len(submission.plan.tasks), 'run')} ended well")
+    given_up = len(bad) - len(failed)
+    if given_up:
+        _print(f"{_count(given_up, 'run')} cancelled")
+    good = len(submission.plan.tasks) - len(bad)
+    if failed:
+        raise BenchError(f"{_count(len(failed), 'run')} failed, {good} ended well.", exit_code=FAILURE)
+    _print(f"{_count(good, 'run')} ended well")
 
 
 def _count(number: int, what: str) -> str:

@@ -90,6 +90,29 @@ def test_runs_that_fail_are_named_and_fail_the_command_that_waited(bench, places
     assert "1 run failed, 0 ended well." in err
 
 
+CANCELLING = """
+import pathlib, sys
+key, runs = sys.argv[1], pathlib.Path(sys.argv[2])
+(folder,) = runs.glob("jobs/*/plan.json")
+(folder.parent / "cancelled").mkdir(exist_ok=True)
+(folder.parent / "cancelled" / key).touch()
+sys.exit(130)
+"""
+
+
+def test_a_run_that_its_user_cancelled_is_not_called_a_failure(bench, places, tmp_path):
+    file = tmp_path / "plan.json"
+    bench("-m", "gru", "--seeds", "0,1", *places, "--write-plan", file)
+    plan = json.loads(file.read_text()) | {"program": [sys.executable, "-c", CANCELLING]}
+    plan["tasks"][0]["argv"] = [plan["tasks"][0]["key"], places[1]]
+    plan["tasks"][1]["argv"] = ["", ""]
+    file.write_text(json.dumps(plan))
+    code, out, err = bench("--plan", file, "--cluster", "debug")
+    assert "failed: gru 100 seed 0" not in out
+    assert "1 run cancelled" in out
+    assert (code, "1 run failed, 0 ended well." in err) == (1, True)
+
+
 @pytest.mark.usefixtures("no_slurm")
 @pytest.mark.parametrize(
     ("words", "sentence"),
