@@ -18,6 +18,7 @@ from benchmarks.commands import (
     list,  # noqa: A004
     logs,
     lr_find,
+    overfit,
     prepare,
     probe,
     recipe,
@@ -53,6 +54,7 @@ app.command("stream")(stream.stream)
 app.command("tune")(tune.tune)
 app.command("folds")(folds.folds)
 app.command("lr-find")(lr_find.lr_find)
+app.command("overfit")(overfit.overfit)
 app.command("list")(list.list_models)
 app.command("recipe")(recipe.recipe)
 app.command("prepare")(prepare.prepare)

@@ -103,8 +103,7 @@ def judge(
     job = replace(job, progress=machine.progress)
     found = {}
     for fold in numbers:
-        subset = folds.subset(inputs.dataset.subset, fold)
-        own = replace(inputs, dataset=replace(inputs.dataset, subset=subset))
+        own = inputs.only(folds.clips(inputs.dataset.subset, fold))
         found[fold] = _fold(recipe, own, replace(job, folder=folder / str(fold)))
     return folds, Judged(recipe, found)
 

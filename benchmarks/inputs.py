@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -64,6 +64,11 @@ class Inputs:
         """Return the clips of a part that can be read, in the metadata's order."""
         ids = frozenset(self.store.ids)
         return tuple(clip for clip in self.dataset.subset.part(part) if clip.id in ids)
+
+    def only(self, clips: Iterable[Clip]) -> Inputs:
+        """Return these inputs with some clips alone, each in the part that it names."""
+        subset = replace(self.dataset.subset, clips=tuple(clips))
+        return replace(self, dataset=replace(self.dataset, subset=subset))
 
     def fingerprint(self, *parts: Part) -> str:
         """Return the fingerprint of the readable clips of these parts (all where none is named)."""

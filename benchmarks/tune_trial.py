@@ -25,7 +25,6 @@ from models import zoo
 from utils.errors import FAILURE, BenchError
 from utils.lease import HeldElsewhereError
 from utils.progress import Progress, Silent
-from wlasl.clips import Clip, Part
 
 _TIMED, _REPEATS = 20, 3
 """Clips whose way from the store to scores is timed, and how often; the fastest time counts."""
@@ -220,7 +219,7 @@ def latency(engine: Engine, recipe: Recipe, inputs: Inputs) -> float:
     # Mixing needs two clips, and is of training alone.
     unmixed = {"mixup": 0.0, "cutmix": 0.0} if isinstance(recipe, ClipRecipe) else {}
     single = revised(recipe, batch_size=1, **unmixed)
-    few = loader(single, _Few(inputs.dataset, inputs.store, inputs.reasons), "val")
+    few = loader(single, inputs.only(inputs.clips("val")[:_TIMED]), "val")
     engine.predict(few)  # the first pass allocates, and may compile
     taken = []
     for _ in range(_REPEATS):
@@ -228,14 +227,6 @@ def latency(engine: Engine, recipe: Recipe, inputs: Inputs) -> float:
         engine.predict(few)
         taken.append(time.perf_counter() - since)
     return round(1000 * min(taken) / len(few.clips), 3)
-
-
-class _Few(Inputs):
-    """The first clips of each part."""
-
-    def clips(self, part: Part) -> tuple[Clip, ...]:
-        """Return the first clips of a part that can be read."""
-        return super().clips(part)[:_TIMED]
 
 
 def parent_process() -> int | None:

@@ -39,14 +39,13 @@ class Folds:
         """Return 12 hexadecimal digits that name these folds: which clips, and where each is."""
         return short_hash([self.count, self.by, sorted(self.of.items())])
 
-    def subset(self, whole: Subset, fold: int) -> Subset:
-        """Return a subset whose val is one fold and whose train are the others; it has no test."""
-        clips = (
+    def clips(self, subset: Subset, fold: int) -> tuple[Clip, ...]:
+        """Return a subset's clips of train and val, those of one fold as val and the others as train."""
+        return tuple(
             replace(clip, part="val" if self.of[clip.id] == fold else "train")
-            for clip in whole.clips
+            for clip in subset.clips
             if clip.id in self.of
         )
-        return replace(whole, clips=tuple(clips))
 
 
 def dealt(clips: Sequence[Clip], count: int, by: By = "clip") -> Folds:
