@@ -1,4 +1,4 @@
-"""`bench overfit`: a network that learns says so soon, one that cannot ends in a sentence; nothing is kept."""
+"""`bench overfit`: a network that learns says so, one that cannot ends in a sentence; nothing is kept."""
 
 from __future__ import annotations
 
