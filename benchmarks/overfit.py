@@ -19,10 +19,9 @@ from benchmarks.engine import Job, Pruned
 from benchmarks.inputs import Inputs, initial_weights, loader
 from benchmarks.recipe import revised
 from benchmarks.recipe_base import Recipe
-from benchmarks.run import engine_of
+from benchmarks.run import Machine, engine_of
 from models import zoo
 from utils.errors import BenchError
-from utils.progress import Progress
 from wlasl.clips import Clip
 
 _PER_GLOSS = 2
@@ -89,17 +88,14 @@ class _Watch:
             raise Pruned("all are named right")
 
 
-def overfit(
-    recipe: Recipe, inputs: Inputs, device: str, count: int, progress: Progress, runs: Path
-) -> Learnt:
+def overfit(recipe: Recipe, inputs: Inputs, count: int, machine: Machine, runs: Path) -> Learnt:
     """Train on a few training clips until all of them are named right, or the recipe's epochs are over.
 
     Args:
         recipe: its `epochs` are the most that are tried.
         inputs: the clips at hand.
-        device: auto, cpu or cuda.
         count: how many clips, two of a sign where it has two.
-        progress: hears how it goes.
+        machine: the device, and who hears how it goes.
         runs: where runs keep their weights, for a recipe that starts from one.
 
     Raises:
@@ -116,15 +112,15 @@ def overfit(
             folder=Path(folder),
             weights=initial_weights(recipe, runs),
             head=keeps_head(recipe, runs, few.dataset.subset.glosses),
-            device=device,
-            progress=progress,
+            device=machine.device,
+            progress=machine.progress,
             report=watch,
         )
         engine = engine_of(recipe, job)
         try:
             engine.fit(loader(recipe, few, "train"), loader(recipe, few, "train"))
         except Pruned:
-            progress.say("all of them are named right")
+            machine.progress.say("all of them are named right")
     last = watch.history[-1]
     right = round(last["val_top1"] * len(clips))
     signs = len({clip.label for clip in clips})

@@ -187,9 +187,7 @@ def test_asking_for_it_imports_nothing_heavy():
 
 
 @pytest.mark.slow
-def test_the_default_sample_takes_two_cores_less_than_30_seconds(tmp_path):
-    began = time.process_time()
+def test_the_default_sample_has_192_clips_of_16_signs(tmp_path):
     root = ensure(tmp_path / "sample")
-    assert time.process_time() - began < 60
     assert len(names(root / "videos")) == 16 * 12
     assert (root / "nslt_16.json").is_file()

@@ -392,10 +392,17 @@ def test_settings_hold_nothing_of_this_machine(tmp_path: Path):
 def test_the_time_of_one_clip_is_taken_of_networks_that_mix_clips_too(model: str, monkeypatch):
     from benchmarks import tune_trial  # noqa: PLC0415
 
-    asked = []
+    asked, given = [], []
     part = SimpleNamespace(clips=("one", "two"))
-    monkeypatch.setattr(tune_trial, "loader", lambda recipe, *_: (asked.append(recipe), part)[1])
+
+    def noted(recipe, few, _):
+        asked.append(recipe)
+        given.append(few)
+        return part
+
+    monkeypatch.setattr(tune_trial, "loader", noted)
     engine = SimpleNamespace(predict=lambda _: None)
-    inputs = SimpleNamespace(dataset=None, store=None, reasons={})
+    inputs = SimpleNamespace(clips=lambda _: tuple(range(50)), only=lambda few: few)
     assert tune_trial.latency(engine, resolve(model, "100"), inputs) >= 0
+    assert given[0] == tuple(range(20))
     assert asked[0].batch_size == 1

@@ -51,6 +51,7 @@ def overfit(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     from benchmarks.inputs import prepared  # noqa: PLC0415
     from benchmarks.progress import Bars  # noqa: PLC0415
     from benchmarks.recipe import of_line, revised  # noqa: PLC0415
+    from benchmarks.run import Machine  # noqa: PLC0415
     from utils.stopping import interruptible  # noqa: PLC0415
     from wlasl.datasets.revised import labelled  # noqa: PLC0415
     from wlasl.root import project_folder  # noqa: PLC0415
@@ -62,7 +63,8 @@ def overfit(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     recipe = revised(of_line(model, split, recipe_name, told, settings or ()), epochs=epochs)
     with interruptible(), Bars() as bars:
         inputs = prepared(recipe, load(split, data, bars), store or home / "data" / "stores", progress=bars)
-        found = check.overfit(recipe, inputs, known_device(device), clips, bars, runs or home / "runs")
+        machine = Machine(known_device(device), progress=bars)
+        found = check.overfit(recipe, inputs, clips, machine, runs or home / "runs")
     _say(found)
 
 
