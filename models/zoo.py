@@ -151,10 +151,10 @@ _GRU = System(
     name="gru",
     paper="Cho et al. 2014, arXiv:1406.1078",
     licence="Apache-2.0",
-    input=LandmarkInput("spoter", 54),
+    input=LandmarkInput("spoter", 54, frames=48),
     builders={"torch": "models.gru:build"},
     parameters=1_215_076,
-    gmacs=0.1134,
+    gmacs=0.05449,
     kind="gru",
 )
 _ST_GCN = System(

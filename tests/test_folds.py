@@ -155,7 +155,7 @@ def test_a_second_recipe_is_compared_on_the_folds_that_both_have(judged, capsys)
     out = capsys.readouterr().out
     assert "Judged on the same folds" in out
     assert "this one" in out
-    assert "lr=0.001" in out
+    assert "lr=0.002" in out
     assert "these" in out
 
 

@@ -208,7 +208,8 @@ def test_the_command_measures_a_briefly_trained_network(monkeypatch):
 
 
 def test_a_run_is_judged_with_its_weights_on_its_test_part(tmp_path, monkeypatch):
-    recipe = revised(latency_network.landmark_recipe("gru"), hidden=8, batch_size=16)
+    open_ended = {"frames": None, "sampling": "all"}
+    recipe = revised(latency_network.landmark_recipe("gru"), hidden=8, batch_size=16, **open_ended)
     clips = made(6, 3, frames=(100, 400))
     inputs = SimpleNamespace(
         store=clips,
