@@ -155,12 +155,14 @@ def others(mine: Judged, folds: Folds, runs: Path) -> Sequence[Judged]:
     """Return the other recipes that were judged on the same folds, at least on all of mine."""
     found = []
     for path in sorted((runs / "folds" / folds.id).glob(f"*/{_RECIPE}")):
-        kept = {fold: _kept(path.parent / str(fold)) for fold in mine.folds}
         try:
             recipe = restored(read_json(path))
         except (BenchError, AttributeError):
             continue  # of another version
+        if recipe.id == mine.recipe.id:
+            continue
+        kept = {fold: _kept(path.parent / str(fold)) for fold in mine.folds}
         parts = {fold: part for fold, part in kept.items() if part is not None}
-        if recipe.id != mine.recipe.id and len(parts) == len(kept):
+        if len(parts) == len(kept):
             found.append(Judged(recipe, parts))
     return found

@@ -50,13 +50,13 @@ def _print_others(mine: Judged, others: Sequence[Judged], console: Console) -> N
     grid = _grid("Recipe", "Top-1", "Loss", "Only it", "Only this", "p")
     own = mine.together()
     rows = [(mine, own), *((other, other.together()) for other in others)]
-    for judged, scored in sorted(rows, key=lambda row: -_top1(row[1])):
-        paired = mcnemar(scored.scores, own.scores, own.labels)
+    told = [(evaluate(scored.scores, scored.labels), judged, scored) for judged, scored in rows]
+    for found, judged, scored in sorted(told, key=lambda row: -float(row[0]["top1"] or 0)):
         against = ("", "", "")
         if judged is not mine:
+            paired = mcnemar(scored.scores, own.scores, own.labels)
             against = (str(paired.first), str(paired.second), f"{paired.p:.2g}")
-        loss = evaluate(scored.scores, scored.labels)["loss"]
-        grid.add_row(Text(_apart(judged, mine)), percent(_top1(scored)), f"{loss:.3f}", *against)
+        grid.add_row(Text(_apart(judged, mine)), percent(found["top1"]), f"{found['loss']:.3f}", *against)
     console.print(grid)
     console.print("p: McNemar's exact test on the clips that only one of the two has right.", highlight=False)
 
@@ -69,11 +69,6 @@ def _apart(judged: Judged, mine: Judged) -> str:
     if own["model"] != other["model"]:
         return f"{other['model']} ({judged.recipe.id})"
     return " ".join(f"{name}={as_set(value)}" for name, value in sorted(other.items()) if own[name] != value)
-
-
-def _top1(scored: Scored) -> float:
-    """Return the share of clips that are named right."""
-    return float(evaluate(scored.scores, scored.labels)["top1"] or 0)
 
 
 def _numbers(scored: Scored) -> tuple[str, ...]:
