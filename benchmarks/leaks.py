@@ -99,10 +99,9 @@ def _files(inputs: Inputs, clips: Sequence[Clip]) -> dict[str, str]:
 
 def _is_among(clip: Clip, seen: _Seen, inputs: Inputs) -> bool:
     """Say whether a run was trained on a clip."""
-    recording = (clip.url, clip.frame_start, clip.frame_end)
     return (
         clip.id in seen.ids
-        or (bool(clip.url) and recording in seen.recordings)
+        or (bool(clip.url) and clip.recording in seen.recordings)
         or (bool(seen.files) and _file(inputs, clip) in seen.files)
     )
 
@@ -156,7 +155,7 @@ def _is_folder(link: Link) -> bool:
 
 def _recordings(clips: Iterable[Clip]) -> frozenset[tuple[str, int, int]]:
     """Return the recordings that clips are of, where their url is known."""
-    return frozenset((clip.url, clip.frame_start, clip.frame_end) for clip in clips if clip.url)
+    return frozenset(clip.recording for clip in clips if clip.url)
 
 
 def _file(inputs: Inputs, clip: Clip) -> str:

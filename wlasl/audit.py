@@ -149,7 +149,7 @@ def _duplicates(clips: Sequence[Clip]) -> Duplicates:
     """Find the recordings that appear more than once."""
     recordings: dict[tuple[str, int, int], list[Clip]] = defaultdict(list)
     for clip in clips:
-        recordings[clip.url, clip.frame_start, clip.frame_end].append(clip)
+        recordings[clip.recording].append(clip)
     groups = tuple(Group(*key, tuple(same)) for key, same in recordings.items() if len(same) > 1)
     test = [(clip, group.clips) for group in groups for clip in group.clips if clip.part == "test"]
     tested = sum(clip.part == "test" for clip in clips)

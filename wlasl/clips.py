@@ -45,6 +45,11 @@ class Clip:
     url: str = ""
     source: str = ""
 
+    @property
+    def recording(self) -> tuple[str, int, int]:
+        """Return what copies of one recording share where the url is known: url, first and last frame."""
+        return self.url, self.frame_start, self.frame_end
+
 
 @dataclass(frozen=True, slots=True)
 class Subset:

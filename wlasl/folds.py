@@ -73,7 +73,7 @@ def dealt(clips: Sequence[Clip], count: int, by: By = "clip") -> Folds:
 def _group(clip: Clip, by: By) -> str:
     """Return a name that those clips share that stay together."""
     if by == "clip":
-        return f"{clip.url} {clip.frame_start} {clip.frame_end}" if clip.url else clip.id
+        return " ".join(map(str, clip.recording)) if clip.url else clip.id
     if clip.signer is None:
         raise BenchError(f"Who signs clip {clip.id} is not known: deal the clips --by clip.")
     return str(clip.signer)
