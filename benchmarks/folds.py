@@ -15,13 +15,12 @@ import numpy as np
 from benchmarks import chain
 from benchmarks.engine import Job
 from benchmarks.holding import held
-from benchmarks.inputs import Inputs, complete, initial_weights, loader
+from benchmarks.inputs import Inputs, complete, initial_weights, job_of, loader
 from benchmarks.published_pixels import check_published
 from benchmarks.recipe import restored
 from benchmarks.recipe_base import Recipe
 from benchmarks.run import Machine, Places, engine_of
 from benchmarks.scores import Scored, Scores, read_scores, write_scores
-from models import zoo
 from utils.errors import BenchError
 from utils.files import read_json, write_text
 from wlasl.folds import By, Folds, dealt
@@ -92,15 +91,13 @@ def judge(
     """
     _check(recipe, inputs, places)
     numbers = asked.numbers()
-    glosses = inputs.dataset.subset.glosses
     folds = dealt([clip for part in ("train", "val") for clip in inputs.clips(part)], asked.count, asked.by)
     weights = initial_weights(recipe, places.runs)
-    head = chain.keeps_head(recipe, places.runs, glosses)
     recipe = complete(recipe, inputs, weights)
     folder = places.runs / "folds" / folds.id / recipe.id
     write_text(folder / _RECIPE, recipe.model_dump_json(indent=2) + "\n")
-    job = Job(len(glosses), zoo.system(recipe.model).input, folder, weights, head, machine.device)
-    job = replace(job, progress=machine.progress)
+    job = job_of(recipe, inputs, folder, places.runs, weights)
+    job = replace(job, device=machine.device, progress=machine.progress)
     found = {}
     for fold in numbers:
         own = inputs.only(folds.clips(inputs.dataset.subset, fold))

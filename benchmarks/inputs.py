@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from benchmarks import chain
-from benchmarks.engine import Batches
+from benchmarks.engine import Batches, Job
 from benchmarks.published_pixels import check_published
 from benchmarks.recipe import revised
 from benchmarks.recipe_base import Recipe
@@ -227,6 +227,21 @@ def complete(recipe: Recipe, inputs: Inputs, weights_file: Path | None) -> Recip
         name = recipe.weights if told else weights_file.name
         changes.update(weights=name, weights_sha256=weights.digest(weights_file))
     return revised(recipe, **changes)
+
+
+def job_of(recipe: Recipe, inputs: Inputs, folder: Path, runs: Path | None, weights_file: Path | None) -> Job:
+    """Return what an engine needs of a recipe and its clips; what it may use of the machine is added to it.
+
+    Args:
+        recipe: says where training starts from.
+        inputs: whose glosses are told apart.
+        folder: for its checkpoints.
+        runs: where runs keep their weights; None for `runs` in the project's folder.
+        weights_file: what `initial_weights` found.
+    """
+    glosses = inputs.dataset.subset.glosses
+    head = chain.keeps_head(recipe, runs, glosses)
+    return Job(len(glosses), system(recipe.model).input, folder, weights_file, head)
 
 
 def initial_weights(recipe: Recipe, runs: Path | None = None) -> Path | None:

@@ -12,18 +12,16 @@ import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from benchmarks.chain import keeps_head
-from benchmarks.engine import Batches, Engine, Job
+from benchmarks.engine import Batches, Engine
 from benchmarks.fitting import Step
-from benchmarks.inputs import Inputs, initial_weights, loader
+from benchmarks.inputs import Inputs, initial_weights, job_of, loader
 from benchmarks.recipe import revised
 from benchmarks.recipe_base import Recipe
 from benchmarks.run import engine_of
-from models import zoo
 from utils.errors import FAILURE, BenchError
 from utils.files import write_whole
 from utils.progress import Progress
@@ -104,15 +102,8 @@ def find(
     # One rate a step: no warm-up or average may hide what it does. A limit on gradients is part of training.
     recipe = revised(recipe, accumulate=1, schedule="constant", warmup_epochs=0.0, ema=0.0)
     with tempfile.TemporaryDirectory(prefix="lr-find-") as folder:
-        job = Job(
-            classes=len(inputs.dataset.subset.glosses),
-            input=zoo.system(recipe.model).input,
-            folder=Path(folder),
-            weights=initial_weights(recipe, runs),
-            head=keeps_head(recipe, runs, inputs.dataset.subset.glosses),
-            device=device,
-            progress=progress,
-        )
+        job = job_of(recipe, inputs, Path(folder), runs, initial_weights(recipe, runs))
+        job = replace(job, device=device, progress=progress)
         engine = engine_of(recipe, job)
         train = loader(recipe, inputs, "train", train=True)
         # What prepares its own batches (triplets) does so here too.

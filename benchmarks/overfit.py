@@ -10,17 +10,15 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.chain import keeps_head
-from benchmarks.engine import Job, Pruned
-from benchmarks.inputs import Inputs, initial_weights, loader
+from benchmarks.engine import Pruned
+from benchmarks.inputs import Inputs, initial_weights, job_of, loader
 from benchmarks.recipe import revised
 from benchmarks.recipe_base import Recipe
 from benchmarks.run import Machine, engine_of
-from models import zoo
 from utils.errors import BenchError
 from wlasl.clips import Clip
 
@@ -106,16 +104,8 @@ def overfit(recipe: Recipe, inputs: Inputs, count: int, machine: Machine, runs: 
     recipe = _still(recipe)
     watch = _Watch()
     with tempfile.TemporaryDirectory(prefix="overfit-") as folder:
-        job = Job(
-            classes=len(few.dataset.subset.glosses),
-            input=zoo.system(recipe.model).input,
-            folder=Path(folder),
-            weights=initial_weights(recipe, runs),
-            head=keeps_head(recipe, runs, few.dataset.subset.glosses),
-            device=machine.device,
-            progress=machine.progress,
-            report=watch,
-        )
+        job = job_of(recipe, few, Path(folder), runs, initial_weights(recipe, runs))
+        job = replace(job, device=machine.device, progress=machine.progress, report=watch)
         engine = engine_of(recipe, job)
         try:
             engine.fit(loader(recipe, few, "train"), loader(recipe, few, "train"))

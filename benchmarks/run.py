@@ -8,18 +8,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chain, leaks, metrics
 from benchmarks import inputs as clips_of
+from benchmarks import leaks, metrics
 from benchmarks.engine import Batches, Engine, Fitted, Job
 from benchmarks.holding import held, is_company_lost, is_first_process
-from benchmarks.inputs import Inputs, complete, initial_weights
+from benchmarks.inputs import Inputs, complete, initial_weights, job_of
 from benchmarks.recipe_base import Recipe
 from benchmarks.records import put_aside, read_record, record_path, write_record
 from benchmarks.schema import Cost, Record, Selection
 from benchmarks.scores import Scored, Scores, write_scores
 from benchmarks.spobet_published import also_reported
 from benchmarks.where import multiply_adds, where
-from models import zoo
 from utils.clock import now
 from utils.errors import FAILURE, BenchError
 from utils.files import write_json, write_text
@@ -111,7 +110,8 @@ def run(recipe: Recipe, inputs: Inputs, places: Places, machine: Machine, *, aga
         found = None if again else finished(recipe, places.results)
         if found is not None:
             return replace(found, main=is_first_process())
-        job = _job(recipe, inputs, machine, places.runs / recipe.id, weights_file)
+        job = job_of(recipe, inputs, places.runs / recipe.id, places.runs, weights_file)
+        job = replace(job, device=machine.device, devices=machine.devices, runtime=machine.runtime)
         job = replace(job, progress=hold.progress, report=hold.report, lost=hold.lost)
         attempt = _Attempt(recipe, inputs, places, job)
         if again and is_first_process():
@@ -139,20 +139,6 @@ def engine_of(recipe: Recipe, job: Job) -> Engine:
     module, _, name = _ENGINES[recipe.engine].partition(":")
     engine: Engine = getattr(importlib.import_module(module), name)(recipe, job)
     return engine
-
-
-def _job(recipe: Recipe, inputs: Inputs, machine: Machine, folder: Path, weights_file: Path | None) -> Job:
-    """Return what an engine needs besides the recipe."""
-    return Job(
-        classes=len(inputs.dataset.subset.glosses),
-        input=zoo.system(recipe.model).input,
-        folder=folder,
-        weights=weights_file,
-        head=chain.keeps_head(recipe, folder.parent, inputs.dataset.subset.glosses),
-        device=machine.device,
-        devices=machine.devices,
-        runtime=machine.runtime,
-    )
 
 
 class _Attempt:

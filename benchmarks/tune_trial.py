@@ -8,20 +8,18 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import Protocol
 
-from benchmarks.chain import keeps_head
 from benchmarks.engine import Engine, Fitted, Job, Pruned
-from benchmarks.inputs import Inputs, initial_weights, loader
+from benchmarks.inputs import Inputs, initial_weights, job_of, loader
 from benchmarks.recipe import revised
 from benchmarks.recipe_base import Recipe
 from benchmarks.recipe_clips import ClipRecipe
 from benchmarks.run import engine_of
 from benchmarks.study import Objective, Study, Trial
-from models import zoo
 from utils.errors import FAILURE, BenchError
 from utils.lease import HeldElsewhereError
 from utils.progress import Progress, Silent
@@ -186,17 +184,8 @@ def measured(recipe: Recipe, folder: Path, around: Around, report: Report) -> Fo
 
 def _job(recipe: Recipe, folder: Path, around: Around, report: Report) -> Job:
     """Return what the engine needs besides the recipe."""
-    return Job(
-        classes=len(around.inputs.dataset.subset.glosses),
-        input=zoo.system(recipe.model).input,
-        folder=folder,
-        weights=initial_weights(recipe, around.runs),
-        head=keeps_head(recipe, around.runs, around.inputs.dataset.subset.glosses),
-        device=around.device,
-        progress=around.progress,
-        report=report,
-        lost=report.lost,
-    )
+    job = job_of(recipe, around.inputs, folder, around.runs, initial_weights(recipe, around.runs))
+    return replace(job, device=around.device, progress=around.progress, report=report, lost=report.lost)
 
 
 def _measures(
