@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmarks.commands.line import clips_of, recipe_of
 from benchmarks.commands.options import (
     Data,
     Device,
@@ -57,24 +58,22 @@ def folds(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     """Train a recipe once per fold of train and val, and compare it with others; test is never read."""
     from rich.console import Console  # noqa: PLC0415 - `bench --help` needs none of it
 
-    from benchmarks import chain, folds_report  # noqa: PLC0415
     from benchmarks import folds as judging  # noqa: PLC0415
-    from benchmarks.inputs import prepared  # noqa: PLC0415
+    from benchmarks import folds_report  # noqa: PLC0415
     from benchmarks.progress import Bars  # noqa: PLC0415
-    from benchmarks.recipe import of_line, revised  # noqa: PLC0415
+    from benchmarks.recipe import revised  # noqa: PLC0415
     from benchmarks.run import Machine, Places  # noqa: PLC0415
     from utils.stopping import interruptible  # noqa: PLC0415
-    from wlasl.datasets.revised import labelled  # noqa: PLC0415
     from wlasl.root import project_folder  # noqa: PLC0415
-    from wlasl.subsets import load  # noqa: PLC0415
 
     asked = judging.Asked(count, lookup("way to deal clips", by, _WAYS), _numbers(only))
-    home, split = project_folder(), labelled(split, labels)
+    home = project_folder()
     places = Places(results or home / "results", runs or home / "runs")
-    told = {"engine": engine, "weights": chain.told(weights, places.results), "landmarks": landmarks}
-    recipe = revised(of_line(model, split, recipe_name, told, settings or ()), **seed_layers(seed, None)[0])
+    told = {"engine": engine, "weights": weights, "landmarks": landmarks}
+    recipe = recipe_of(model, split, recipe_name, told, settings, labels=labels, results=results)
+    recipe = revised(recipe, **seed_layers(seed, None)[0])
     with interruptible(), Bars() as bars:
-        inputs = prepared(recipe, load(split, data, bars), store or home / "data" / "stores", progress=bars)
+        inputs = clips_of(recipe, data, store, bars)
         machine = Machine(known_device(device), progress=bars)
         dealt, mine = judging.judge(recipe, inputs, asked, places, machine)
     folds_report.print_folds(mine, judging.others(mine, dealt, places.runs), dealt, Console())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmarks.commands.line import clips_of, recipe_of
 from benchmarks.commands.options import (
     Data,
     Device,
@@ -49,29 +50,23 @@ def lr_find(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     device: Device = "auto",
 ) -> None:
     """Raise the learning rate step by step on training clips, plot the loss, and suggest a rate."""
-    from benchmarks import chain  # noqa: PLC0415 - `bench --help` needs none of it
-    from benchmarks import lr_find as test  # noqa: PLC0415
-    from benchmarks.inputs import prepared  # noqa: PLC0415
+    from benchmarks import lr_find as test  # noqa: PLC0415 - `bench --help` needs none of it
     from benchmarks.progress import Bars  # noqa: PLC0415
-    from benchmarks.recipe import of_line  # noqa: PLC0415
     from utils.stopping import interruptible  # noqa: PLC0415
-    from wlasl.datasets.revised import labelled  # noqa: PLC0415
     from wlasl.root import project_folder  # noqa: PLC0415
-    from wlasl.subsets import load  # noqa: PLC0415
 
     if not 0 < low < high:
         raise BenchError("--from must be above 0 and below --to.")
-    home, split = project_folder(), labelled(split, labels)
-    start = chain.told(weights, results or home / "results")
-    told = {"engine": engine, "weights": start, "landmarks": landmarks}
-    recipe = of_line(model, split, recipe_name, told, settings or ())
+    runs = runs or project_folder() / "runs"
+    told = {"engine": engine, "weights": weights, "landmarks": landmarks}
+    recipe = recipe_of(model, split, recipe_name, told, settings, labels=labels, results=results)
     with interruptible(), Bars() as bars:
-        inputs = prepared(recipe, load(split, data, bars), store or home / "data" / "stores", progress=bars)
+        inputs = clips_of(recipe, data, store, bars)
         inputs.check(recipe)
         tried = test.Range(low, high, steps, smoothing)
-        found = test.find(recipe, inputs, known_device(device), tried, bars, runs=runs or home / "runs")
-    path = (runs or home / "runs") / "lr-find" / f"{model}-{split}-{recipe.id}.png"
-    test.draw(path, found, f"{model} on {split}: range test of {recipe.optimizer}")
+        found = test.find(recipe, inputs, known_device(device), tried, bars, runs=runs)
+    path = runs / "lr-find" / f"{model}-{recipe.split}-{recipe.id}.png"
+    test.draw(path, found, f"{model} on {recipe.split}: range test of {recipe.optimizer}")
     _say(found, path)
 
 

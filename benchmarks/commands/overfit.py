@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmarks.commands.line import clips_of, recipe_of
 from benchmarks.commands.options import (
     Data,
     Device,
@@ -46,25 +47,20 @@ def overfit(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     device: Device = "auto",
 ) -> None:
     """Train on a few clips until all are named right: what cannot do that learns nothing from many."""
-    from benchmarks import chain  # noqa: PLC0415 - `bench --help` needs none of it
-    from benchmarks import overfit as check  # noqa: PLC0415
-    from benchmarks.inputs import prepared  # noqa: PLC0415
+    from benchmarks import overfit as check  # noqa: PLC0415 - `bench --help` needs none of it
     from benchmarks.progress import Bars  # noqa: PLC0415
-    from benchmarks.recipe import of_line, revised  # noqa: PLC0415
+    from benchmarks.recipe import revised  # noqa: PLC0415
     from benchmarks.run import Machine  # noqa: PLC0415
     from utils.stopping import interruptible  # noqa: PLC0415
-    from wlasl.datasets.revised import labelled  # noqa: PLC0415
     from wlasl.root import project_folder  # noqa: PLC0415
-    from wlasl.subsets import load  # noqa: PLC0415
 
-    home, split = project_folder(), labelled(split, labels)
-    start = chain.told(weights, results or home / "results")
-    told = {"engine": engine, "weights": start, "landmarks": landmarks}
-    recipe = revised(of_line(model, split, recipe_name, told, settings or ()), epochs=epochs)
+    told = {"engine": engine, "weights": weights, "landmarks": landmarks}
+    recipe = recipe_of(model, split, recipe_name, told, settings, labels=labels, results=results)
+    recipe = revised(recipe, epochs=epochs)
     with interruptible(), Bars() as bars:
-        inputs = prepared(recipe, load(split, data, bars), store or home / "data" / "stores", progress=bars)
+        inputs = clips_of(recipe, data, store, bars)
         machine = Machine(known_device(device), progress=bars)
-        found = check.overfit(recipe, inputs, clips, machine, runs or home / "runs")
+        found = check.overfit(recipe, inputs, clips, machine, runs or project_folder() / "runs")
     _say(found)
 
 

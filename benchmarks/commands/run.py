@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.commands.line import recipe_of
 from benchmarks.commands.options import (
     Again,
     Data,
@@ -60,16 +61,14 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option of the command
     again: Again = False,  # noqa: FBT002
 ) -> None:
     """Train a model, choose its checkpoint on val, score it once on test, and show the table."""
-    from benchmarks import campaign, chain  # noqa: PLC0415 - `bench --help` needs none of it
-    from benchmarks.recipe import of_line, revised  # noqa: PLC0415
+    from benchmarks import campaign  # noqa: PLC0415 - `bench --help` needs none of it
+    from benchmarks.recipe import revised  # noqa: PLC0415
     from benchmarks.run import Machine, Places  # noqa: PLC0415
-    from wlasl.datasets.revised import labelled  # noqa: PLC0415
     from wlasl.root import project_folder  # noqa: PLC0415
 
     home = project_folder()
-    start = chain.told(weights, results or home / "results")
-    layer = {"engine": engine, "weights": start, "landmarks": landmarks}
-    recipe = of_line(model, labelled(split, labels), recipe_name, layer, settings or ())
+    told = {"engine": engine, "weights": weights, "landmarks": landmarks}
+    recipe = recipe_of(model, split, recipe_name, told, settings, labels=labels, results=results)
     request = campaign.Request(
         recipes=[revised(recipe, **seed) for seed in seed_layers(seed, seeds)],
         data=data,
