@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from slurm.job import job_facts
+from utils.progress import Progress
 from utils.threads import allotted_cores
 
 Level = Literal["ok", "note", "problem"]
 LEAST_GB = 1.0
 """Below this much free space a run is likely to end with a full disk."""
 _PATIENCE = 180
+_CPU_FACTS = Path("/proc/cpuinfo")
 _ASK_TORCH = """
 import json, torch
 cards = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
@@ -61,7 +63,8 @@ def look_at_device() -> Iterator[Finding]:
             "device", "torch", answer, "problem", "Install it again with: pip install -e '.[torch]'"
         )
         return
-    yield Finding("device", "cpu", f"bf16 instructions: {'yes' if _cpu_has_bf16() else 'no'}")
+    has = {True: "yes", False: "no", None: "unknown"}[cpu_has_bf16()]
+    yield Finding("device", "cpu", f"bf16 instructions: {has}")
     for card in answer["cards"]:
         text = f"{card['name']}, {card['memory_gb']} GB, bf16: {'yes' if answer['bf16'] else 'no'}"
         yield Finding("device", "cuda", text)
@@ -84,13 +87,28 @@ def _ask(program: str) -> Any:  # noqa: ANN401 - any JSON value
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _cpu_has_bf16() -> bool:
-    """Say whether the processor multiplies bfloat16 numbers itself, by the kernel's list of its abilities."""
+def cpu_has_bf16() -> bool | None:
+    """Say whether the processor multiplies bfloat16 numbers itself; None where the kernel keeps no list."""
     try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        words = set(_CPU_FACTS.read_text(encoding="utf-8").split())
     except OSError:
-        return False
-    return "avx512_bf16" in text or "amx_bf16" in text
+        return None
+    return not words.isdisjoint(("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def tell_of_precision(precision: str, device: str, progress: Progress) -> None:
+    """Say that bf16 will be slow, before hours are spent on it, where a processor only imitates it.
+
+    Args:
+        precision: fp32, bf16 or fp16.
+        device: "cpu", or a GPU's name.
+        progress: hears the sentence.
+    """
+    if precision == "bf16" and device == "cpu" and cpu_has_bf16() is False:
+        progress.say(
+            "This processor has no bf16 instructions: with precision=bf16 it takes longer than with fp32,"
+            " up to 9 times. --set precision=fp32 is another recipe, and the faster one here."
+        )
 
 
 def look_at_machine() -> Iterator[Finding]:

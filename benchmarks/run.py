@@ -13,6 +13,7 @@ from benchmarks import leaks, metrics
 from benchmarks.engine import Batches, Engine, Fitted, Job
 from benchmarks.holding import held, is_company_lost, is_first_process
 from benchmarks.inputs import Inputs, complete, initial_weights, job_of
+from benchmarks.machine import tell_of_precision
 from benchmarks.recipe_base import Recipe
 from benchmarks.records import put_aside, read_record, record_path, write_record
 from benchmarks.schema import Cost, Record, Selection
@@ -165,6 +166,7 @@ class _Attempt:
         try:
             engine = engine_of(self.recipe, self.job)
             self.main = engine.main
+            tell_of_precision(self.recipe.precision, engine.facts()["device"], self.job.progress)
             # A recipe that reproduces a paper's choice on test is the one exception, and is badged for it.
             judge: Part = "test" if self.recipe.chosen_on_test else "val"
             fitted = engine.fit(self._loader("train", train=True), self._loader(judge, watched=True))

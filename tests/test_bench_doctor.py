@@ -173,6 +173,29 @@ def test_the_real_torch_answers():
     assert by_name(machine.look_at_device())["cpu"].level == "ok"
 
 
+@pytest.mark.parametrize(
+    ("flags", "answer"),
+    [
+        ("avx2 fma", False),
+        ("avx512f avx512_bf16", True),
+        ("amx_bf16", True),
+        ("asimd bf16 i8mm", True),
+        ("svebf16", False),
+    ],
+)
+def test_bf16_is_read_off_the_list_of_the_kernel(monkeypatch, tmp_path: Path, flags: str, answer: bool):
+    listed = tmp_path / "cpuinfo"
+    listed.write_text(f"processor : 0\nflags : fpu {flags}\n")
+    monkeypatch.setattr(machine, "_CPU_FACTS", listed)
+    assert machine.cpu_has_bf16() is answer
+
+
+def test_where_the_kernel_keeps_no_list_bf16_is_unknown(monkeypatch, tmp_path: Path):
+    monkeypatch.setattr(machine, "_CPU_FACTS", tmp_path / "none")
+    monkeypatch.setattr(machine, "_ask", lambda _: {"built_for": None, "cards": [], "bf16": False})
+    assert by_name(machine.look_at_device())["cpu"].value == "bf16 instructions: unknown"
+
+
 def test_the_cards_are_named(monkeypatch: pytest.MonkeyPatch):
     answer = {"built_for": "13.0", "cards": [{"name": "H200", "memory_gb": 150.0}], "bf16": True}
     monkeypatch.setattr(machine, "_ask", lambda _: answer)

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from benchmarks import campaign, holding, run  # noqa: E402
+from benchmarks import campaign, holding, machine, run  # noqa: E402
 from benchmarks.chain import chosen_on_test  # noqa: E402
 from benchmarks.holding import LOCK  # noqa: E402
 from benchmarks.recipe import resolve  # noqa: E402
@@ -96,6 +96,21 @@ def test_a_run_leaves_a_record_scores_history_and_a_table(request_of, capsys):
     assert scores.parts["test"].scores.shape == (record.metrics["test"]["clips"], 4)
     assert "tiny" in capsys.readouterr().out
     assert (request.places.results / "README.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("precision", "has", "said"),
+    [("bf16", False, True), ("bf16", True, False), ("bf16", None, False), ("fp32", False, False)],
+)
+def test_who_asks_a_plain_processor_for_bf16_is_told_before_it_trains(
+    monkeypatch, request_of, capsys, precision, has, said
+):
+    monkeypatch.setattr(machine, "cpu_has_bf16", lambda: has)
+    campaign.carry_out(request_of(recipe(precision=precision, epochs=1)))
+    heard = capsys.readouterr().err
+    assert ("no bf16 instructions" in heard) is said
+    if said:
+        assert heard.index("no bf16 instructions") < heard.index("epoch 1/1")
 
 
 def test_the_same_run_is_recognised_and_repeated_only_on_demand(request_of):
