@@ -147,9 +147,26 @@ def test_marks_are_met_by_the_best_batch_size_of_a_precision():
     assert text.endswith("a step in bf16 at least 2.5 x as fast: 2.22 x, missed")
 
 
-def test_the_command_measures_steps_epochs_and_starts_and_fails_where_asked_to(monkeypatch):
+@pytest.fixture
+def small(monkeypatch):
+    """Fewer and shorter batches."""
     monkeypatch.setattr(speed_landmarks, "BATCHES", (16, 32))
     monkeypatch.setattr(speed_landmarks, "made", partial(made, frames=(4, 8)))
+
+
+@pytest.mark.usefixtures("small")
+def test_a_processor_that_imitates_bf16_is_not_asked_for_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(speed_landmarks, "cpu_has_bf16", lambda: False)
+    found = speed_landmarks.measured(speed_landmarks.Plan(clips=8, rounds=1, rows=3), tmp_path)
+    names = [row.name for section in found.sections for row in section.rows]
+    assert any("fp32" in name for name in names)
+    assert not any("bf16" in name for name in (*names, *(mark.what for mark in found.marks)))
+    assert found.what.endswith("bf16 is left out, for which this processor has no instructions")
+
+
+@pytest.mark.usefixtures("small")
+def test_the_command_measures_steps_epochs_and_starts_and_fails_where_asked_to(monkeypatch):
+    monkeypatch.setattr(speed_landmarks, "cpu_has_bf16", lambda: True)
     monkeypatch.setattr(speed_landmarks, "AT_LEAST", {"fp32": 0.0, "bf16": 1e9})
     threads = torch.get_num_threads()
     words = ["landmarks", "--clips", "8", "--rows", "3", "--rounds", "1"]
