@@ -19,6 +19,7 @@ from utils.seeds import generator
 from wlasl.clips import Clip
 from wlasl.landmarks.form import Landmarks
 from wlasl.landmarks.joints import SPOBET
+from wlasl.sample import SampleOptions, ensure
 
 APP = typer.Typer()
 APP.command("show")(command.show)
@@ -187,6 +188,8 @@ def show(home, *words):
         str(home / "runs"),
         "--store",
         str(home / "stores"),
+        "--data",
+        str(home / "sample"),
     ]
     done = CliRunner().invoke(APP, ["show", *words, *folders], env={"COLUMNS": "100"})
     if done.exception is not None and not isinstance(done.exception, SystemExit):
@@ -204,15 +207,15 @@ def test_a_run_that_sees_pixels_is_answered_with_what_shows_its_clips(tmp_path, 
         show(tmp_path, record.id, "--clip", "00335")
 
 
-@pytest.mark.slow
 def test_a_run_on_the_sample_is_shown_clip_by_clip(tmp_path):
     pytest.importorskip("torch")
     from benchmarks.campaign import Request, carry_out  # noqa: PLC0415 - torch may be missing
     from benchmarks.run import Machine, Places  # noqa: PLC0415
 
+    sample = ensure(tmp_path / "sample", SampleOptions(glosses=4, clips=6))
     places = Places(tmp_path / "results", tmp_path / "runs")
     recipe = resolve("spoter", "sample", {"epochs": 1, "batch_size": 64})
-    (outcome,) = carry_out(Request([recipe], None, tmp_path / "stores", places, Machine("cpu")))
+    (outcome,) = carry_out(Request([recipe], sample, tmp_path / "stores", places, Machine("cpu")))
     found = outcome.record.id
     output = show(tmp_path, found[:8], "--clip", "80002")
     assert "80002   rise   (class 0, test)" in output
