@@ -21,7 +21,7 @@ help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.made-for-demo ## install PyTorch and the benchmark, train on the built-in sample, show the table (under 15 minutes)
-	@echo 'make demo: training MoViNet-A3 on the built-in sample takes up to 10 minutes on 2 cores.'
+	@echo 'make demo: training MoViNet-A3 on the built-in sample takes 10 to 15 minutes on 2 cores.'
 	$(BIN)/bench run --model movinet-a3 --split sample --results $(DEMO_RESULTS) $(DEMO_FLAGS)
 
 test: $(VENV)/.made-for-test lint ## install everything, check the style, the types and the tables, run the tests (under 25 minutes)
