@@ -20,7 +20,7 @@ help: ## say what can be made
 	@echo 'make <target>; PYTHON=/path/to/python3.11 chooses the Python (3.10, 3.11 or 3.12). Targets:'
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.made-for-demo ## install PyTorch and the benchmark, train on the built-in sample, show the table (under 15 minutes)
+demo: $(VENV)/.made-for-demo ## install PyTorch and the benchmark, train on the built-in sample, show the table (under 20 minutes)
 	@echo 'make demo: training MoViNet-A3 on the built-in sample takes 10 to 15 minutes on 2 cores.'
 	$(BIN)/bench run --model movinet-a3 --split sample --results $(DEMO_RESULTS) $(DEMO_FLAGS)
 

@@ -1,4 +1,4 @@
-"""What `bench doctor` says of the machine: the device, the cores, the memory, the Slurm job, the disk.
+"""What `bench doctor` and runs say of the machine: device, cores, memory, the Slurm job, the disk.
 
 The device is asked in a process of its own, so that a broken framework is a finding and not the end.
 """
@@ -63,8 +63,8 @@ def look_at_device() -> Iterator[Finding]:
             "device", "torch", answer, "problem", "Install it again with: pip install -e '.[torch]'"
         )
         return
-    has = {True: "yes", False: "no", None: "unknown"}[cpu_has_bf16()]
-    yield Finding("device", "cpu", f"bf16 instructions: {has}")
+    has_bf16 = {True: "yes", False: "no", None: "unknown"}[cpu_has_bf16()]
+    yield Finding("device", "cpu", f"bf16 instructions: {has_bf16}")
     for card in answer["cards"]:
         text = f"{card['name']}, {card['memory_gb']} GB, bf16: {'yes' if answer['bf16'] else 'no'}"
         yield Finding("device", "cuda", text)

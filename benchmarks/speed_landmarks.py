@@ -8,7 +8,7 @@ alone is checked in the same run, against the yardstick's network with the same 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -68,26 +68,26 @@ def measured(plan: Plan, folder: Path) -> Comparisons:
         folder: where files are written.
     """
     be_polite()
-    clips = made(plan.clips, CLASSES)
+    clips, precisions = made(plan.clips, CLASSES), _precisions()
     before = torch.get_num_threads()
     try:
-        training, epochs = _training(plan, clips, folder)
+        training, epochs = _training(plan, precisions, clips, folder)
     finally:
         torch.set_num_threads(before)
     start = Section(*starting(plan.rows, min(plan.rounds, 2), folder))
     clock = "CPU time, one thread" if plan.threads == 1 else f"time on the wall, {plan.threads} threads"
     data = f"{plan.clips} made clips of 60 to 100 frames, {CLASSES} signs"
     what = f"{data}; {clock}; ratios are the median of {plan.rounds} turns"
-    if "bf16" not in _precisions():
+    if "bf16" not in precisions:
         what += "; bf16 is left out, for which this processor has no instructions"
-    marks = [_fast_enough(training, precision, AT_LEAST[precision]) for precision in _precisions()]
+    marks = [_fast_enough(training, precision, AT_LEAST[precision]) for precision in precisions]
     faster = start.faster(OPENED)
     marks.append(Mark(f"from the store at least {START_UP} x as fast", f"{faster:.0f} x", faster >= START_UP))
     return Comparisons(what, (training, epochs, start), (equality(clips), *marks))
 
 
 def _precisions() -> tuple[str, ...]:
-    """Return the precisions that are worth measuring: a processor that imitates bf16 takes an hour for it."""
+    """Return the precisions that are worth measuring: a processor that imitates bf16 takes too long."""
     return tuple(name for name in AT_LEAST if name != "bf16" or cpu_has_bf16() is not False)
 
 
@@ -97,13 +97,15 @@ def _fast_enough(section: Section, precision: str, least: float) -> Mark:
     return Mark(f"a step in {precision} at least {least} x as fast", f"{faster:.2f} x", faster >= least)
 
 
-def _training(plan: Plan, clips: MadeStore, folder: Path) -> tuple[Section, Section]:
+def _training(
+    plan: Plan, precisions: Sequence[str], clips: MadeStore, folder: Path
+) -> tuple[Section, Section]:
     """Measure steps alone, on inputs that are ready, and whole epochs."""
     origin = speed_origin.Trainer(CLASSES)
     ready = [(speed_origin.item(clips.points(clip.id)), clip.label) for clip in clips.clips]
     ours = {
         (precision, size): Ours(clips, _recipe(size, precision), folder)
-        for precision in _precisions()
+        for precision in precisions
         for size in BATCHES
     }
     torch.set_num_threads(plan.threads)  # the engines have set their own

@@ -688,7 +688,7 @@ def test_tensorflow_starts_and_compiles_without_a_word():
 @pytest.mark.slow
 def test_a_movinet_that_was_cut_ends_with_the_same_scores(tmp_path, monkeypatch):
     official = pytest.importorskip("official.projects.movinet.modeling.movinet")
-    # Its first three of fifteen layers between stem and head: every kind of layer, a fifth of the minutes.
+    # Its first three of fifteen layers between stem and head: every kind of layer, a third of the minutes.
     stem, flat, timed, *_, head = official.BLOCK_SPECS["a0"]
     first = {name: getattr(timed, name)[:2] for name in ("expand_filters", "kernel_sizes", "strides")}
     few = (stem, flat, official.MovinetBlockSpec(timed.base_filters, **first), head)
