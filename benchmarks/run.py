@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks import inputs as clips_of
 from benchmarks import leaks, metrics
 from benchmarks.engine import Batches, Engine, Fitted, Job
 from benchmarks.holding import held, is_company_lost, is_first_process
-from benchmarks.inputs import Inputs, complete, initial_weights, job_of, loader, trained_on
+from benchmarks.inputs import Inputs, complete, initial_weights, job_of
 from benchmarks.machine import tell_of_precision
 from benchmarks.recipe_base import Recipe
 from benchmarks.records import put_aside, read_record, record_path, write_record
@@ -194,7 +195,8 @@ class _Attempt:
 
     def _loader(self, part: Part, *, train: bool = False, watched: bool = False) -> Batches:
         """Return one part's batches."""
-        return loader(self.recipe, self.inputs, part, train=train, watched=watched)
+        # Looked up when called: `benchmarks.chaos_run` puts a loader of its own there.
+        return clips_of.loader(self.recipe, self.inputs, part, train=train, watched=watched)
 
     def _done(self, engine: Engine, fitted: Fitted) -> Record:
         """Score val and test with the chosen weights and put the record together."""
@@ -211,7 +213,7 @@ class _Attempt:
                 self.job.progress.end(_headline(parts[part]))
         if self.main:
             write_json(self.folder / "history.json", fitted.history)
-            leaks.write_trained_on(self.folder, self.inputs, trained_on(self.recipe, self.inputs))
+            leaks.write_trained_on(self.folder, self.inputs, clips_of.trained_on(self.recipe, self.inputs))
             write_scores(self.folder / "scores.npz", Scores(self.inputs.dataset.subset.glosses, scored))
         return self._record(engine.facts(), fitted, parts)
 
